@@ -1,0 +1,35 @@
+//! The statement that a hook decides.
+
+use bitflags::bitflags;
+use tidegate_sql::Kind;
+
+/// No more of a statement's text than this is handed to a hook by value, in bytes.
+pub const TEXT_MAX: usize = 16 << 10;
+
+bitflags! {
+    /// What a plugin should know before it trusts [`Statement::text`].
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct StatementTraits: u8 {
+        /// It comes as a prepared statement.
+        const PREPARED = 1;
+        /// The text is longer than [`TEXT_MAX`] and was cut.
+        const TRUNCATED = 1 << 1;
+        /// The text is not UTF-8; what is not was replaced.
+        const NOT_UTF8 = 1 << 2;
+        /// The text holds more than one statement.
+        const MULTIPLE = 1 << 3;
+    }
+}
+
+/// One SQL statement before it is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Statement<'a> {
+    /// The statement as it came, or the part of it that the runtime holds. Any encoding.
+    pub bytes: &'a [u8],
+    pub kind: Kind,
+    /// `PREPARED`, `MULTIPLE` and `TRUNCATED` if [`Self::bytes`] is not the whole statement;
+    /// who makes text of the bytes adds the others.
+    pub traits: StatementTraits,
+    /// Equal for statements that differ only in literals, white space and comments.
+    pub digest: u64,
+}
