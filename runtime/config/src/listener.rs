@@ -1,0 +1,276 @@
+//! `[[listener]]`: an address where clients connect.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::name;
+use crate::process::Admin;
+use crate::table::{Seen, Table, all, hint};
+use crate::upstream::{Outline, PROTOCOLS, Protocol};
+use crate::users::{self, User};
+use crate::value::Value;
+
+/// Drivers read the greeting's version into small buffers, in bytes.
+const LONGEST_VERSION: usize = 60;
+
+/// An address where clients connect, with one protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    pub name: String,
+    pub protocol: Protocol,
+    /// Port 0 lets the system choose.
+    pub bind: SocketAddr,
+    /// Where statements go unless a plugin says otherwise; the name of an upstream that is there.
+    pub upstream: String,
+    /// `None`: clients cannot use TLS.
+    pub tls: Option<ClientTls>,
+    pub auth: Auth,
+    /// The plugins of this listener in their order; `None` for all that are loaded.
+    pub plugins: Option<Vec<String>>,
+    pub query_log: Option<QueryLog>,
+    /// What clients are told; `None` for what the upstream's servers say.
+    pub server_version: Option<String>,
+    /// The method that the greeting proposes.
+    pub default_auth: AuthMethod,
+    /// Clients beyond this many are turned away.
+    pub max_sessions: usize,
+    /// From accepting a client to the end of its login.
+    pub login_timeout: Duration,
+    /// How long a client may say nothing; `None` for ever.
+    pub idle_timeout: Option<Duration>,
+    /// The longest packet that a client may send, in bytes.
+    pub max_packet: usize,
+}
+
+/// Encryption towards clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientTls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub mode: ClientTlsMode,
+    /// The authority that clients' certificates must come from, where they show one.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Whether a client may go without TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientTlsMode {
+    #[default]
+    Prefer,
+    Require,
+}
+
+/// Where it is known who may log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// The upstream's servers are asked, with the upstream's account.
+    Server,
+    /// A users file, as it was read with the configuration.
+    File { path: PathBuf, users: Vec<User> },
+    /// The configuration itself.
+    Users(Vec<User>),
+}
+
+/// A MySQL authentication method.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthMethod {
+    #[default]
+    MysqlNativePassword,
+    CachingSha2Password,
+}
+
+/// Where statements are written down, one JSON object a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryLog {
+    pub path: PathBuf,
+}
+
+pub(crate) fn read(
+    table: &mut Table<'_>,
+    seen: &mut Seen,
+    upstreams: &[Outline<'_>],
+    admin: Option<&Admin>,
+) -> Option<Listener> {
+    let name = table.required("name", |value| {
+        let name = name::read(value)?;
+        seen.claim(value, &name);
+        Some(name)
+    });
+    let protocol = table.required("protocol", |value| value.choice(&PROTOCOLS));
+    let bind = table.required("bind", |value| bind(value, seen, admin));
+    let upstream = table.required("upstream", |value| upstream(value, upstreams));
+    let tls = table.optional("tls", tls);
+    let auth = table.required("auth", |value| {
+        value.table(|auth_table| auth(auth_table, upstream))
+    });
+    let plugins = table.optional("plugins", plugins);
+    let query_log = table.optional("query_log", query_log);
+    let server_version = table.optional("server_version", server_version);
+    let default_auth = table.optional("default_auth", default_auth);
+    let limits = limits(table);
+    Some(Listener {
+        name: name?,
+        protocol: protocol?,
+        bind: bind?,
+        upstream: upstream?.name.to_owned(),
+        tls,
+        auth: auth?,
+        plugins,
+        query_log,
+        server_version,
+        default_auth: default_auth.unwrap_or_default(),
+        max_sessions: limits.max_sessions,
+        login_timeout: limits.login_timeout,
+        idle_timeout: limits.idle_timeout,
+        max_packet: limits.max_packet,
+    })
+}
+
+struct Limits {
+    max_sessions: usize,
+    login_timeout: Duration,
+    idle_timeout: Option<Duration>,
+    max_packet: usize,
+}
+
+fn limits(table: &mut Table<'_>) -> Limits {
+    let max_sessions = table.optional("max_sessions", |value| value.count(1..=1_000_000));
+    let login_timeout = table.optional("login_timeout", Value::duration);
+    let idle_timeout = table.optional("idle_timeout", Value::duration);
+    let max_packet = table.optional("max_packet", |value| value.size(1 << 10..=1 << 30));
+    Limits {
+        max_sessions: max_sessions.unwrap_or(10_000),
+        login_timeout: login_timeout.unwrap_or(Duration::from_secs(10)),
+        idle_timeout,
+        max_packet: max_packet.unwrap_or(64 << 20),
+    }
+}
+
+fn bind(value: &Value<'_>, seen: &mut Seen, admin: Option<&Admin>) -> Option<SocketAddr> {
+    let address = value.bind()?;
+    if address.port() != 0 {
+        if admin.is_some_and(|admin| admin.bind == address) {
+            return value.fail(format!("`{address}` is taken by `admin.bind`"));
+        }
+        seen.claim(value, &address.to_string());
+    }
+    Some(address)
+}
+
+fn upstream<'u, 'd>(value: &Value<'_>, known: &'u [Outline<'d>]) -> Option<&'u Outline<'d>> {
+    let name = value.text()?;
+    if let Some(upstream) = known.iter().find(|upstream| upstream.name == name) {
+        return Some(upstream);
+    }
+    let names: Vec<_> = known.iter().map(|upstream| upstream.name).collect();
+    value.fail(format!(
+        "there is no upstream `{name}`; {}",
+        hint(name, &names)
+    ))
+}
+
+fn tls(value: &Value<'_>) -> Option<ClientTls> {
+    value.table(|table| {
+        let certificate = table.required("certificate", Value::readable);
+        let key = table.required("key", Value::readable);
+        let mode = table.optional("mode", |value| {
+            value.choice(&[
+                ("prefer", ClientTlsMode::Prefer),
+                ("require", ClientTlsMode::Require),
+            ])
+        });
+        let client_ca = table.optional("client_ca", Value::readable);
+        Some(ClientTls {
+            certificate: certificate?,
+            key: key?,
+            mode: mode.unwrap_or_default(),
+            client_ca,
+        })
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Server,
+    File,
+    Config,
+}
+
+fn auth(table: &mut Table<'_>, upstream: Option<&Outline<'_>>) -> Option<Auth> {
+    let source = table.required("source", |value| {
+        value.choice(&[
+            ("server", Source::Server),
+            ("file", Source::File),
+            ("config", Source::Config),
+        ])
+    });
+    let Some(source) = source else {
+        // Which of these belong here is not known.
+        let _ = (table.get("file"), table.get("users"));
+        return None;
+    };
+    match source {
+        Source::Server => server_auth(table, upstream),
+        Source::File => table.required("file", users_file),
+        Source::Config => table.required("users", users::array).map(Auth::Users),
+    }
+}
+
+fn server_auth(table: &Table<'_>, upstream: Option<&Outline<'_>>) -> Option<Auth> {
+    match upstream {
+        Some(upstream) if !upstream.has_account => table.fail(
+            "source",
+            format!(
+                "users are read from the servers with an account, and the upstream `{}` has none",
+                upstream.name
+            ),
+        ),
+        _ => Some(Auth::Server),
+    }
+}
+
+fn users_file(value: &Value<'_>) -> Option<Auth> {
+    let path = value.readable()?;
+    match crate::load_users_with(&path, value.document().environment()) {
+        Ok(users) => Some(Auth::File { path, users }),
+        Err(errors) => {
+            value.document().fail_with(errors);
+            None
+        }
+    }
+}
+
+fn plugins(value: &Value<'_>) -> Option<Vec<String>> {
+    let mut seen = Seen::default();
+    let items = value.items()?;
+    all(items.iter().map(|item| {
+        let name = item.text()?;
+        seen.claim(item, name);
+        Some(name.to_owned())
+    }))
+}
+
+fn query_log(value: &Value<'_>) -> Option<QueryLog> {
+    value.table(|table| {
+        let path = table.required("path", Value::path);
+        Some(QueryLog { path: path? })
+    })
+}
+
+fn server_version(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    if text.len() > LONGEST_VERSION || !text.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
+        return value.fail(format!(
+            "must be at most {LONGEST_VERSION} printable ASCII characters"
+        ));
+    }
+    Some(text.to_owned())
+}
+
+fn default_auth(value: &Value<'_>) -> Option<AuthMethod> {
+    value.choice(&[
+        ("mysql_native_password", AuthMethod::MysqlNativePassword),
+        ("caching_sha2_password", AuthMethod::CachingSha2Password),
+    ])
+}

@@ -1,0 +1,366 @@
+//! `[[upstream]]`: a group of servers that hold the same data, and how they are reached.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::name;
+use crate::secret::{self, Secret};
+use crate::table::{Seen, Table, all};
+use crate::value::Value;
+
+/// What a listener or an upstream speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Mysql,
+}
+
+/// A named group of servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    pub name: String,
+    pub protocol: Protocol,
+    /// At least one; at most one is declared primary.
+    pub servers: Vec<Server>,
+    pub balance: Balance,
+    pub tls: ServerTls,
+    pub pool: Pool,
+    /// Who asks servers for their role, their health and their verifiers.
+    pub account: Option<Account>,
+    pub probe: Probe,
+}
+
+/// One member of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// `host:port`.
+    pub address: String,
+    pub role: Role,
+}
+
+/// What a server is to its upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The server is asked, with the upstream's account.
+    Discover,
+    Primary,
+    Replica,
+}
+
+/// How one server is chosen among several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    #[default]
+    LeastConnections,
+    RoundRobin,
+    /// The less busy of two that are drawn.
+    Random,
+}
+
+/// Encryption towards servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerTls {
+    pub mode: ServerTlsMode,
+    /// The authorities to trust; there with the two modes that verify.
+    pub ca: Option<PathBuf>,
+    /// tidegate's own certificate; always together with `key`.
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    /// The name that the server's certificate must have, instead of its host's.
+    pub server_name: Option<String>,
+}
+
+/// How much of TLS is demanded of a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServerTlsMode {
+    #[default]
+    Disable,
+    /// If the server can; the certificate is not looked at.
+    Prefer,
+    /// Always; the certificate is not looked at.
+    Require,
+    /// The certificate must come from the authority.
+    VerifyCa,
+    /// It must also be made out to the server's name.
+    VerifyFull,
+}
+
+impl ServerTlsMode {
+    fn verifies(self) -> bool {
+        matches!(self, Self::VerifyCa | Self::VerifyFull)
+    }
+}
+
+/// Limits of the connections to one server, for the whole process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Connections, idle ones included.
+    pub max: usize,
+    /// How long a session waits for a connection.
+    pub wait: Duration,
+    /// How many sessions may wait.
+    pub queue: usize,
+    /// How long a connection may lie idle before it is closed.
+    pub idle: Duration,
+    /// How old a connection may become.
+    pub age: Duration,
+    /// How long connecting and logging in may take.
+    pub connect: Duration,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            max: 50,
+            wait: Duration::from_secs(2),
+            queue: 1000,
+            idle: Duration::from_secs(300),
+            age: Duration::from_secs(3600),
+            connect: Duration::from_secs(3),
+        }
+    }
+}
+
+/// tidegate's own login at the servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub user: String,
+    pub password: Secret,
+}
+
+/// How servers are watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// From the start of one probe to the start of the next.
+    pub interval: Duration,
+    pub timeout: Duration,
+    /// This many in a row take a server out.
+    pub failures: u32,
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            failures: 2,
+        }
+    }
+}
+
+pub(crate) const PROTOCOLS: [(&str, Protocol); 1] = [("mysql", Protocol::Mysql)];
+
+/// What listeners need to know of an upstream, even of one with errors.
+pub(crate) struct Outline<'d> {
+    pub(crate) name: &'d str,
+    pub(crate) has_account: bool,
+}
+
+/// The outlines of all upstreams; what is wrong with them is reported by [`read`] alone.
+pub(crate) fn outlines<'d>(root: &mut Table<'d>) -> Vec<Outline<'d>> {
+    root.peek_tables("upstream", |table| {
+        let name = table.get("name").and_then(|name| name.as_str())?;
+        Some(Outline {
+            name,
+            has_account: table.get("account").is_some(),
+        })
+    })
+}
+
+pub(crate) fn read(table: &mut Table<'_>, seen: &mut Seen) -> Option<Upstream> {
+    let name = table.required("name", |value| {
+        let name = name::read(value)?;
+        seen.claim(value, &name);
+        Some(name)
+    });
+    let protocol = table.required("protocol", |value| value.choice(&PROTOCOLS));
+    let servers = table.required("servers", servers);
+    let balance = table.optional("balance", |value| {
+        value.choice(&[
+            ("least-connections", Balance::LeastConnections),
+            ("round-robin", Balance::RoundRobin),
+            ("random", Balance::Random),
+        ])
+    });
+    let tls = table.optional("tls", tls);
+    let pool = table.optional("pool", pool);
+    let has_account = table.get("account").is_some();
+    let account = table.optional("account", account);
+    let probe = table.optional("probe", probe);
+    Some(Upstream {
+        name: name?,
+        protocol: protocol?,
+        servers: with_roles(table, servers?, has_account)?,
+        balance: balance.unwrap_or_default(),
+        tls: tls.unwrap_or_default(),
+        pool: pool.unwrap_or_default(),
+        account,
+        probe: probe.unwrap_or_default(),
+    })
+}
+
+fn servers(value: &Value<'_>) -> Option<Vec<Server>> {
+    let items = value.items()?;
+    if items.is_empty() {
+        return value.fail("must not be empty");
+    }
+    let mut seen = Seen::default();
+    let servers = all(items.iter().map(|item| server(item, &mut seen)))?;
+    if servers
+        .iter()
+        .filter(|server| server.role == Role::Primary)
+        .count()
+        > 1
+    {
+        return value.fail("only one server can have the role `primary`");
+    }
+    Some(servers)
+}
+
+/// Either `"host:port"` or `{ address = "host:port", role = "replica" }`.
+fn server(item: &Value<'_>, seen: &mut Seen) -> Option<Server> {
+    let mut address_of = |value: &Value<'_>| {
+        let address = name::host_and_port(value)?;
+        seen.claim(value, &address);
+        Some(address)
+    };
+    if item.as_str().is_some() {
+        return Some(Server {
+            address: address_of(item)?,
+            role: Role::Discover,
+        });
+    }
+    item.table(|table| {
+        let address = table.required("address", address_of);
+        let role = table.optional("role", |value| {
+            value.choice(&[
+                ("discover", Role::Discover),
+                ("primary", Role::Primary),
+                ("replica", Role::Replica),
+            ])
+        });
+        Some(Server {
+            address: address?,
+            role: role.unwrap_or(Role::Discover),
+        })
+    })
+}
+
+/// A role can only be discovered with an account; a server that is alone needs none.
+fn with_roles(table: &Table<'_>, mut servers: Vec<Server>, account: bool) -> Option<Vec<Server>> {
+    let unknown = servers.iter().any(|server| server.role == Role::Discover);
+    if account || !unknown {
+        return Some(servers);
+    }
+    match servers.as_mut_slice() {
+        [alone] => alone.role = Role::Primary,
+        _ => {
+            return table.fail(
+                "servers",
+                "roles are discovered with the `account`, which is missing; \
+                 add it or give each server a `role`",
+            );
+        }
+    }
+    Some(servers)
+}
+
+fn tls(value: &Value<'_>) -> Option<ServerTls> {
+    value.table(|table| {
+        let mode = table.optional("mode", |value| {
+            value.choice(&[
+                ("disable", ServerTlsMode::Disable),
+                ("prefer", ServerTlsMode::Prefer),
+                ("require", ServerTlsMode::Require),
+                ("verify-ca", ServerTlsMode::VerifyCa),
+                ("verify-full", ServerTlsMode::VerifyFull),
+            ])
+        });
+        let has_ca = table.get("ca").is_some();
+        let ca = table.optional("ca", Value::readable);
+        let (certificate, key) = certificate_and_key(table);
+        let server_name = table
+            .optional("server_name", Value::text)
+            .map(str::to_owned);
+        let mode = mode.unwrap_or(ServerTlsMode::VerifyFull);
+        if mode.verifies() && !has_ca {
+            return table.fail(
+                "ca",
+                "is missing; without it no certificate can be verified",
+            );
+        }
+        if has_ca && !mode.verifies() {
+            return table.fail("ca", "needs the mode `verify-ca` or `verify-full`");
+        }
+        Some(ServerTls {
+            mode,
+            ca,
+            certificate,
+            key,
+            server_name,
+        })
+    })
+}
+
+/// tidegate's own certificate: both files or none.
+fn certificate_and_key(table: &mut Table<'_>) -> (Option<PathBuf>, Option<PathBuf>) {
+    let given = (
+        table.get("certificate").is_some(),
+        table.get("key").is_some(),
+    );
+    match given {
+        (true, false) => table.fail::<()>("key", "is missing; the `certificate` needs it"),
+        (false, true) => table.fail("certificate", "is missing; the `key` belongs to one"),
+        _ => None,
+    };
+    (
+        table.optional("certificate", Value::readable),
+        table.optional("key", Value::readable),
+    )
+}
+
+fn pool(value: &Value<'_>) -> Option<Pool> {
+    value.table(|table| {
+        let default = Pool::default();
+        let max = table.optional("max", |value| value.count(1..=65_535));
+        let wait = table.optional("wait", Value::duration_or_zero);
+        let queue = table.optional("queue", |value| value.count(0..=1_000_000));
+        let idle = table.optional("idle", Value::duration);
+        let age = table.optional("age", Value::duration);
+        let connect = table.optional("connect", Value::duration);
+        Some(Pool {
+            max: max.unwrap_or(default.max),
+            wait: wait.unwrap_or(default.wait),
+            queue: queue.unwrap_or(default.queue),
+            idle: idle.unwrap_or(default.idle),
+            age: age.unwrap_or(default.age),
+            connect: connect.unwrap_or(default.connect),
+        })
+    })
+}
+
+fn account(value: &Value<'_>) -> Option<Account> {
+    value.table(|table| {
+        let user = table.required("user", Value::text).map(str::to_owned);
+        let password = table.required("password", secret::read);
+        Some(Account {
+            user: user?,
+            password: password?,
+        })
+    })
+}
+
+fn probe(value: &Value<'_>) -> Option<Probe> {
+    value.table(|table| {
+        let default = Probe::default();
+        let interval = table.optional("interval", Value::duration);
+        let timeout = table.optional("timeout", Value::duration);
+        let failures = table.optional("failures", |value| value.count(1..=1000));
+        Some(Probe {
+            interval: interval.unwrap_or(default.interval),
+            timeout: timeout.unwrap_or(default.timeout),
+            failures: failures
+                .and_then(|n| n.try_into().ok())
+                .unwrap_or(default.failures),
+        })
+    })
+}
