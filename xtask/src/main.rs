@@ -1,1 +1,39 @@
-fn main() {}
+//! The project's own commands: `cargo xtask <command>`.
+
+mod audit;
+mod plugins;
+mod prerequisites;
+mod progress;
+mod shell;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The commands of the tidegate project")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what the tests need, build, and run every test
+    Test(test::Args),
+    /// Build the sample plugins and the plugins that the tests use
+    Plugins,
+    /// Check that the code keeps the rules of the house
+    Tidy,
+    /// Check licences, duplicates and sources of all dependencies
+    Audit(audit::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Test(args) => test::run(&args),
+        Command::Plugins => plugins::build(),
+        Command::Tidy => tidy::run(),
+        Command::Audit(args) => audit::run(&args),
+    }
+}

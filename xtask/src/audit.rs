@@ -1,0 +1,60 @@
+//! `cargo xtask audit`: what the dependencies are, where they come from and what they allow.
+
+use anyhow::{Context as _, Result};
+
+use crate::shell;
+
+/// The cargo-deny that `deny.toml` is written for.
+const VERSION: &str = "0.20.2";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Check the advisory database too; it is fetched from the network
+    #[arg(long)]
+    advisories: bool,
+}
+
+/// Runs cargo-deny over every workspace; installs it under the target directory if it is missing.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let deny = match shell::find("cargo-deny") {
+        Some(deny) => deny,
+        None => install()?,
+    };
+    let mut checks = vec!["licenses", "bans", "sources"];
+    if args.advisories {
+        checks.push("advisories");
+    }
+    for workspace in [".", "plugins"] {
+        let manifest = shell::root().join(workspace).join("Cargo.toml");
+        let mut command = std::process::Command::new(&deny);
+        command
+            .arg("--manifest-path")
+            .arg(manifest)
+            .args(["--all-features", "check"]);
+        command
+            .arg("--config")
+            .arg(shell::root().join("deny.toml"))
+            .args(&checks);
+        shell::run(&mut command).with_context(|| format!("the dependencies of {workspace}"))?;
+    }
+    Ok(())
+}
+
+fn install() -> Result<std::path::PathBuf> {
+    let folder = shell::target_dir().join("tools");
+    let deny = folder.join("bin/cargo-deny");
+    if !deny.is_file() {
+        eprintln!("installing cargo-deny {VERSION} (some minutes, once)");
+        let mut command = shell::cargo(".");
+        command.args([
+            "install",
+            "cargo-deny",
+            "--locked",
+            "--version",
+            VERSION,
+            "--root",
+        ]);
+        shell::run(command.arg(&folder))?;
+    }
+    Ok(deny)
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask test`: everything from an empty machine to the last test.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::progress::Progress;
+use crate::{plugins, prerequisites, shell};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Run only the tests whose names contain this
+    filter: Option<String>,
+}
+
+/// Installs what is missing, builds, and runs every test. A missing server is an error.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let mut progress = Progress::new(7);
+    progress.step("servers and clients", prerequisites::install_tools)?;
+    progress.step("Python client", prerequisites::install_python_clients)?;
+    progress.step("Node client", prerequisites::install_node_clients)?;
+    progress.step("building the plugins", plugins::build)?;
+    progress.step("building tidegate and its tests", build)?;
+    progress.step("tests of the workspace", || {
+        let mut command = shell::cargo(".");
+        command.args(["test", "--workspace", "--locked"]);
+        shell::run(filtered(&mut command, args))
+    })?;
+    progress.step("tests of the plugins, natively", || {
+        for workspace in plugins::WORKSPACES {
+            let mut command = shell::cargo(workspace);
+            shell::run(filtered(command.args(["test", "--locked"]), args))?;
+        }
+        Ok(())
+    })?;
+    progress.finish("every test passed");
+    Ok(())
+}
+
+fn build() -> Result<()> {
+    shell::run(shell::cargo(".").args(["build", "--workspace", "--locked"]))?;
+    shell::run(shell::cargo(".").args(["test", "--workspace", "--no-run", "--locked"]))
+}
+
+fn filtered<'a>(command: &'a mut Command, args: &Args) -> &'a mut Command {
+    if let Some(filter) = &args.filter {
+        command.arg(filter);
+    }
+    command
+}
