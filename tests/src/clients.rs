@@ -1,0 +1,154 @@
+//! Clients that are programs of their own: the command line, PyMySQL, mysql2, sysbench.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::certificates::Certificates;
+use crate::mariadb::{find_program, missing};
+use crate::tidegate::target_dir;
+
+/// How a client logs in. The host is always `127.0.0.1`.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    pub port: u16,
+    pub user: &'a str,
+    pub password: &'a str,
+    pub database: &'a str,
+    /// Use TLS, and verify the certificate against the tests' authority.
+    pub tls: bool,
+}
+
+impl<'a> Login<'a> {
+    /// As the application user, without TLS.
+    #[must_use]
+    pub fn app(port: u16, database: &'a str) -> Self {
+        let (user, password) = crate::mariadb::users::APP;
+        Self {
+            port,
+            user,
+            password,
+            database,
+            tls: false,
+        }
+    }
+
+    /// The same with TLS.
+    #[must_use]
+    pub fn with_tls(self) -> Self {
+        Self { tls: true, ..self }
+    }
+}
+
+/// Runs statements through the `mariadb` command line; `-vv`-like chatter is off.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn mariadb(login: Login<'_>, statements: &str) -> Output {
+    let mut command = Command::new(find_program("mariadb"));
+    command.args([
+        "--no-defaults",
+        "--protocol=tcp",
+        "--host=127.0.0.1",
+        "--batch",
+    ]);
+    command
+        .arg("--skip-column-names")
+        .arg(format!("--port={}", login.port));
+    command
+        .arg(format!("--user={}", login.user))
+        .arg(format!("--database={}", login.database));
+    command
+        .env("MYSQL_PWD", login.password)
+        .arg(format!("--execute={statements}"));
+    if login.tls {
+        let ca = Certificates::shared().ca();
+        command
+            .arg(format!("--ssl-ca={}", ca.display()))
+            .arg("--ssl-verify-server-cert");
+    } else {
+        command.arg("--skip-ssl");
+    }
+    output(&mut command)
+}
+
+/// Runs a script of `tests/clients/python` with PyMySQL.
+///
+/// # Panics
+/// When the client is not installed, or the script fails; the message has what it said.
+pub fn python(script: &str, login: Login<'_>) -> String {
+    let interpreter = clients_dir().join("python/bin/python");
+    let mut command = Command::new(interpreter);
+    command.arg(scripts().join("python").join(script));
+    succeed(with_login(&mut command, login))
+}
+
+/// Runs a script of `tests/clients/node` with mysql2.
+///
+/// # Panics
+/// As [`python`].
+pub fn node(script: &str, login: Login<'_>) -> String {
+    let mut command = Command::new(find_program("node"));
+    command.arg(scripts().join("node").join(script));
+    command.env(
+        "TIDEGATE_NODE_MODULES",
+        clients_dir().join("node/package.json"),
+    );
+    succeed(with_login(&mut command, login))
+}
+
+/// Runs sysbench: `prepare`, `run` or `cleanup` of one of its own workloads.
+///
+/// # Panics
+/// When it is not installed or fails; the message has what it said.
+pub fn sysbench(login: Login<'_>, workload: &str, arguments: &[&str], step: &str) -> String {
+    let mut command = Command::new(find_program("sysbench"));
+    command
+        .arg(workload)
+        .args(["--db-driver=mysql", "--mysql-host=127.0.0.1"]);
+    command.arg(format!("--mysql-port={}", login.port));
+    command.arg(format!("--mysql-user={}", login.user));
+    command.arg(format!("--mysql-password={}", login.password));
+    command.arg(format!("--mysql-db={}", login.database));
+    succeed(command.args(arguments).arg(step))
+}
+
+/// Runs a command and returns what it printed.
+fn succeed(command: &mut Command) -> String {
+    let output = output(command);
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{stdout}{stderr}",
+        output.status
+    );
+    stdout
+}
+
+fn output(command: &mut Command) -> Output {
+    let program = command.get_program().to_string_lossy().into_owned();
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("{}", missing(&program, &error)))
+}
+
+fn with_login<'a>(command: &'a mut Command, login: Login<'_>) -> &'a mut Command {
+    command.env("TIDEGATE_PORT", login.port.to_string());
+    command
+        .env("TIDEGATE_USER", login.user)
+        .env("TIDEGATE_PASSWORD", login.password);
+    command.env("TIDEGATE_DATABASE", login.database);
+    if login.tls {
+        command.env("TIDEGATE_CA", Certificates::shared().ca());
+    }
+    command
+}
+
+fn clients_dir() -> PathBuf {
+    target_dir().join("tests/clients")
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+}
