@@ -1,0 +1,53 @@
+//! Proving a password: what we hold about a user, and what logs in to a server as that user.
+//!
+//! A [`Verifier`] checks a client. What comes out of a successful check is a [`Credential`], which
+//! proves the same password to any server that stores it.
+
+pub mod caching_sha2;
+mod credential;
+pub mod native_password;
+pub mod sha256_crypt;
+mod verifier;
+
+pub use credential::Credential;
+pub use verifier::{Flow, UnusableVerifier, Verifier};
+
+/// No longer password is hashed: the cost of one of the hashes grows with the square of its
+/// length. In bytes, and the limit of servers too.
+pub const PASSWORD_LEN_MAX: usize = 256;
+
+/// The methods that both of our sides can carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// SHA-1; the default of MariaDB.
+    NativePassword,
+    /// SHA-256; the default of MySQL since 8.0.
+    CachingSha2Password,
+}
+
+impl Method {
+    /// The name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NativePassword => "mysql_native_password",
+            Self::CachingSha2Password => "caching_sha2_password",
+        }
+    }
+
+    /// `None` for any other method.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::NativePassword, Self::CachingSha2Password]
+            .into_iter()
+            .find(|method| method.name() == name)
+    }
+}
+
+/// `left ⊕ right`.
+fn xor<const N: usize>(left: &[u8; N], right: &[u8; N]) -> [u8; N] {
+    std::array::from_fn(|at| left[at] ^ right[at])
+}
+
+#[cfg(test)]
+mod tests;

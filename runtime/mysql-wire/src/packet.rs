@@ -1,0 +1,30 @@
+//! One file per packet: what stands in it, how to read it, how to write it.
+//!
+//! Decoders are given the payload without its header, and the capabilities where these change the
+//! layout. They borrow or copy what is there and trust no length.
+
+mod auth_more_data;
+mod auth_switch_request;
+mod column_definition;
+mod eof;
+mod err;
+mod greeting;
+mod handshake_response;
+mod ok;
+mod prepare_ok;
+mod result_set;
+mod ssl_request;
+mod text_row;
+
+pub use auth_more_data::AuthMoreData;
+pub use auth_switch_request::AuthSwitchRequest;
+pub use column_definition::{ColumnDefinition, ColumnFlags, ColumnType};
+pub use eof::EofPacket;
+pub use err::ErrPacket;
+pub use greeting::{Greeting, NONCE_LEN};
+pub use handshake_response::{ATTRIBUTES_MAX, HandshakeResponse};
+pub use ok::OkPacket;
+pub use prepare_ok::PrepareOk;
+pub use result_set::{Cell, NotOfType, binary_result_set, prepared, result_set};
+pub use ssl_request::SslRequest;
+pub use text_row::TextRow;

@@ -1,0 +1,82 @@
+//! We play the client: log in to a server as the user whose credential we hold.
+//!
+//! ```text
+//!   start ──▶ ExpectGreeting ─────── response ───────▶ ExpectVerdict ──▶ Session
+//!                   │                                  ▲  │  ▲
+//!                   │ request for TLS                  │  └──┘ another method, or the password
+//!                   ▼                                  │
+//!               UpgradeTls ── resume ── response ──────┘
+//! ```
+//!
+//! Each state is consumed by the packet that it expects; what must be sent is left in `out`.
+
+mod error;
+mod expect_greeting;
+mod expect_verdict;
+
+use crate::auth::Credential;
+use crate::capabilities::Capabilities;
+use crate::status::StatusFlags;
+
+pub use error::LoginError;
+pub use expect_greeting::{ExpectGreeting, UpgradeTls};
+pub use expect_verdict::ExpectVerdict;
+
+/// No packet of a handshake is longer, in bytes.
+pub const PACKET_MAX: usize = 64 << 10;
+
+/// Whether the connection to a server is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerTls {
+    Off,
+    /// If the server can.
+    Prefer,
+    /// Or not at all.
+    Require,
+}
+
+/// Who logs in, and how.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    pub user: String,
+    pub database: Option<String>,
+    pub collation: u8,
+    /// What we would like; the server may be able to do less. What the login itself needs is added,
+    /// and [`Capabilities::SSL`] and [`Capabilities::CONNECT_WITH_DB`] follow the other fields.
+    pub capabilities: Capabilities,
+    pub credential: Credential,
+    pub tls: ServerTls,
+    /// What the server is told about us. Sent if `capabilities` has
+    /// [`Capabilities::CONNECT_ATTRS`].
+    pub attributes: Vec<(String, String)>,
+}
+
+/// Logs in. The server speaks first.
+#[must_use]
+pub fn start(dial: Dial) -> ExpectGreeting {
+    ExpectGreeting::new(dial)
+}
+
+/// What a packet of the server has led to.
+#[derive(Debug)]
+pub enum Step {
+    /// Send what is in `out`, and give the server's next packet to this.
+    Continue(ExpectVerdict),
+    /// Send what is in `out`, go on with TLS, then resume.
+    UpgradeTls(UpgradeTls),
+    Ready(Session),
+}
+
+/// A connection that is logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// What both sides can do.
+    pub capabilities: Capabilities,
+    /// The number by which the server can be asked to kill it.
+    pub connection_id: u32,
+    /// Without what MariaDB puts before it.
+    pub server_version: String,
+    pub status: StatusFlags,
+    /// Whether it is encrypted.
+    pub tls: bool,
+}
