@@ -1,0 +1,61 @@
+//! Points in time as RFC 3339 writes them.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Writes a point in time in UTC, to the millisecond: `2026-01-31T23:59:59.123Z`.
+pub(crate) struct Rfc3339(pub(crate) SystemTime);
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A clock that stands before 1970 is wrong anyway.
+        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+        let (year, month, day) = civil(days);
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        let (second, milli) = (second % 60, since.subsec_millis());
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+        )
+    }
+}
+
+/// Year, month and day of the day that is this many days after 1970-01-01.
+///
+/// Counted in eras of 400 years that start in March, so that leap days come last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn known_points_in_time() {
+        let show =
+            |milliseconds| Rfc3339(UNIX_EPOCH + Duration::from_millis(milliseconds)).to_string();
+        assert_eq!(show(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(show(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(show(1_000_000_000_999), "2001-09-09T01:46:40.999Z");
+        assert_eq!(show(1_709_251_199_001), "2024-02-29T23:59:59.001Z");
+        assert_eq!(show(1_767_225_600_000), "2026-01-01T00:00:00.000Z");
+        assert_eq!(show(4_107_542_399_000), "2100-02-28T23:59:59.000Z");
+        assert_eq!(show(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
+    }
+}
