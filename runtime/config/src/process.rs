@@ -17,7 +17,7 @@ pub struct Admin {
 /// Where plugins are dropped. Without it, there are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugins {
-    /// An existing directory.
+    /// A directory; if it is not there yet, a warning says so.
     pub dir: PathBuf,
 }
 

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Errors, Position};
 use crate::value::Value;
@@ -211,11 +211,12 @@ impl<'d> Table<'d> {
         mut look: impl FnMut(&mut Self) -> Option<T>,
     ) -> Vec<T> {
         let value = self.entries.iter().find(|(name, _)| name.get_ref() == key);
-        let items = value
-            .and_then(|(_, value)| value.get_ref().as_array())
-            .into_iter()
-            .flatten();
-        let tables = items.filter_map(|item| item.get_ref().as_table());
+        let tables = match value.map(|(_, value)| value.get_ref()) {
+            Some(DeValue::Array(items)) => items.iter().map(|item| item.get_ref()).collect(),
+            Some(table) => vec![table],
+            None => Vec::new(),
+        };
+        let tables = tables.into_iter().filter_map(DeValue::as_table);
         tables
             .filter_map(|entries| look(&mut Table::new(self.document, key, 0..0, entries)))
             .collect()

@@ -159,13 +159,17 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// A directory; it may come later, but then that is worth a warning.
     pub(crate) fn directory(&self) -> Option<PathBuf> {
         let path = self.path()?;
         match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => Some(path),
-            Ok(_) => self.fail(format!("{path:?} is not a directory")),
-            Err(_) => self.fail(format!("there is no directory {path:?}")),
+            Ok(metadata) if !metadata.is_dir() => {
+                return self.fail(format!("{path:?} is not a directory"));
+            }
+            Ok(_) => {}
+            Err(_) => self.warn(format!("there is no directory {path:?}")),
         }
+        Some(path)
     }
 
     /// The elements of an array; they share its dotted key.
