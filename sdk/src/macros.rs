@@ -61,11 +61,14 @@ macro_rules! export_sql {
 #[macro_export]
 macro_rules! export {
     ($plugin:ident : $($hook:ident),+ $(,)?) => {
-        $crate::export!($plugin: $($hook),+; init = |_: &$crate::Config| {
-            ::core::result::Result::<$plugin, $crate::ConfigError>::Ok($plugin)
-        });
+        $crate::export!(@ $plugin: $($hook),+; |_: &str| ::core::result::Result::Ok($plugin));
     };
     ($plugin:ident : $($hook:ident),+ ; init = $init:expr) => {
+        $crate::export!(@ $plugin: $($hook),+; |config: &str| {
+            $crate::exported::configured(config, $init)
+        });
+    };
+    (@ $plugin:ident : $($hook:ident),+ ; $init:expr) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
             struct Hosted;
@@ -79,9 +82,9 @@ macro_rules! export {
                     &SLOT
                 }
                 fn init(
-                    config: &$crate::Config,
+                    config: &str,
                 ) -> ::core::result::Result<$plugin, ::std::string::String> {
-                    $crate::exported::describe(($init)(config))
+                    ($init)(config)
                 }
             }
             type Adapter = $crate::guest::Adapter<Hosted>;
@@ -91,10 +94,7 @@ macro_rules! export {
         // Natively nothing is exported, but what would be must exist.
         #[cfg(not(target_family = "wasm"))]
         const _: () = {
-            const _: fn(
-                &$crate::Config,
-            ) -> ::core::result::Result<$plugin, ::std::string::String> =
-                |config| $crate::exported::describe(($init)(config));
+            const _: $crate::exported::Init<$plugin> = $init;
             $( const _: fn() = $crate::exported::$hook::<$plugin>; )+
         };
     };

@@ -4,12 +4,13 @@
 //! refused before the plugin serves anybody.
 
 mod error;
+mod json;
 mod value;
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 pub use error::ConfigError;
+use json::Json;
 pub use value::FromConfig;
 
 use crate::host;
@@ -45,7 +46,7 @@ use crate::host;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
-    table: Map<String, Value>,
+    table: BTreeMap<String, Json>,
 }
 
 impl Config {
@@ -62,9 +63,9 @@ impl Config {
     /// # Ok::<(), tidegate_sdk::ConfigError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        match serde_json::from_str(text) {
-            Ok(table) => Ok(Self { table }),
-            Err(error) => Err(ConfigError::new(format!("not a table in JSON: {error}"))),
+        match Json::parse(text) {
+            Ok(Json::Table(table)) => Ok(Self { table }),
+            _ => Err(ConfigError::new("not a table in JSON")),
         }
     }
 
@@ -104,27 +105,6 @@ impl Config {
         Ok(self.get::<Option<T>>(key)?.unwrap_or(default))
     }
 
-    /// The whole table as a type of yours that derives serde's `Deserialize`.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with serde's words.
-    ///
-    /// ```
-    /// # use tidegate_sdk::mock;
-    /// #[derive(serde::Deserialize)]
-    /// #[serde(deny_unknown_fields)]
-    /// struct Settings {
-    ///     limit: u64,
-    /// }
-    ///
-    /// let settings: Settings = mock::sidecar("[config]\nlimit = 3").parse()?;
-    /// assert_eq!(settings.limit, 3);
-    /// # Ok::<(), tidegate_sdk::ConfigError>(())
-    /// ```
-    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        T::deserialize(&self.table).map_err(|error| ConfigError::new(error.to_string()))
-    }
-
     /// Refuses every key but these; a misspelt key must not be ignored in silence.
     ///
     /// # Errors
@@ -143,11 +123,6 @@ impl Config {
             Some(key) => Err(ConfigError::unknown(key, known)),
             None => Ok(()),
         }
-    }
-
-    #[cfg(not(target_family = "wasm"))]
-    pub(crate) fn value(&self, key: &str) -> Option<Value> {
-        self.table.get(key).cloned()
     }
 
     /// The keys of the table, in alphabetical order.
@@ -171,17 +146,17 @@ impl Config {
 /// ```
 /// use tidegate_sdk::{config, mock};
 ///
-/// let _host = mock::Host::new().with_config(&mock::sidecar("[config.limits]\nrows = 10"));
+/// let _host = mock::Host::new().with_sidecar("[config.limits]\nrows = 10");
 /// assert_eq!(config::get::<u64>("limits.rows")?, 10);
 /// # Ok::<(), tidegate_sdk::ConfigError>(())
 /// ```
 pub fn get<T: FromConfig>(key: &str) -> Result<T, ConfigError> {
-    let value = host::config::get(key).map(|text| serde_json::from_str::<Value>(&text));
-    let value = value
-        .transpose()
-        .map_err(|error| ConfigError::new(error.to_string()));
-    value
-        .and_then(|value| T::read(value.as_ref()))
+    let read = |text: &str| match Json::parse(text) {
+        Ok(value) => T::read(Some(&value)),
+        Err(_) => Err(ConfigError::new("not JSON")),
+    };
+    host::config::get(key)
+        .map_or_else(|| T::read(None), |text| read(&text))
         .map_err(|error| error.inside(key))
 }
 

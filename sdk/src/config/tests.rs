@@ -84,7 +84,7 @@ fn a_key_that_resembles_none_lists_them_all() {
 
 #[test]
 fn a_single_value_is_found_through_tables() {
-    let _host = mock::Host::new().with_config(&config(r#"{"a": {"b": {"c": "2s"}}}"#));
+    let _host = mock::Host::new().with_sidecar("config.a.b.c = '2s'");
     assert_eq!(super::get::<Duration>("a.b.c"), Ok(Duration::from_secs(2)));
     assert_eq!(super::get::<Option<String>>("a.x.c"), Ok(None));
     assert_eq!(

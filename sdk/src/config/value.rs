@@ -1,10 +1,10 @@
 //! Which Rust types a value of the configuration can be read as.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::json::Json;
 use super::{Config, ConfigError};
 use crate::Target;
 
@@ -21,14 +21,14 @@ use crate::Target;
 pub trait FromConfig: Sized {
     /// Reads a value, where there is one.
     #[doc(hidden)]
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError>;
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError>;
 }
 
 /// Reads a value that has to be there, with a conversion that may fail.
 fn required<T>(
-    value: Option<&Value>,
+    value: Option<&Json>,
     wanted: &str,
-    convert: impl FnOnce(&Value) -> Option<T>,
+    convert: impl FnOnce(&Json) -> Option<T>,
 ) -> Result<T, ConfigError> {
     let Some(value) = value else {
         return Err(ConfigError::new(format!("is missing; want {wanted}")));
@@ -37,62 +37,68 @@ fn required<T>(
 }
 
 impl<T: FromConfig> FromConfig for Option<T> {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
         value.map(|value| T::read(Some(value))).transpose()
     }
 }
 
 impl FromConfig for String {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
-        required(value, "a text", |value| value.as_str().map(Self::from))
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
+        required(value, "a text", |value| text(value).map(Self::from))
     }
 }
 
 impl FromConfig for bool {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
-        required(value, "true or false", Value::as_bool)
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
+        required(value, "true or false", |value| match value {
+            Json::Bool(value) => Some(*value),
+            _ => None,
+        })
     }
 }
 
 impl FromConfig for i64 {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
-        required(value, "a whole number", Value::as_i64)
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
+        required(value, "a whole number", number)
     }
 }
 
 impl FromConfig for u64 {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
-        required(value, "a whole number from 0", Value::as_u64)
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
+        required(value, "a whole number from 0", number)
     }
 }
 
 impl FromConfig for f64 {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
-        required(value, "a number", Value::as_f64)
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
+        required(value, "a number", number)
     }
 }
 
 impl FromConfig for Duration {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
         required(value, "a duration such as \"500ms\"", |value| {
-            duration(value.as_str()?)
+            duration(text(value)?)
         })
     }
 }
 
 impl FromConfig for Target {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
         let name = required(value, "the name of a target", |value| {
-            value.as_str().map(String::from)
+            text(value).map(String::from)
         })?;
         Self::resolve(name).map_err(|error| ConfigError::new(error.to_string()))
     }
 }
 
 impl<T: FromConfig> FromConfig for Vec<T> {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
-        let list = required(value, "a list", |value| value.as_array().cloned())?;
-        let item = |(position, value): (usize, &Value)| {
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
+        let list = required(value, "a list", |value| match value {
+            Json::List(list) => Some(list.clone()),
+            _ => None,
+        })?;
+        let item = |(position, value): (usize, &Json)| {
             T::read(Some(value)).map_err(|error| error.inside(&position.to_string()))
         };
         list.iter().enumerate().map(item).collect()
@@ -100,7 +106,7 @@ impl<T: FromConfig> FromConfig for Vec<T> {
 }
 
 impl<T: FromConfig> FromConfig for BTreeMap<String, T> {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
         let table = Config::read(value)?;
         table
             .keys()
@@ -110,12 +116,27 @@ impl<T: FromConfig> FromConfig for BTreeMap<String, T> {
 }
 
 impl FromConfig for Config {
-    fn read(value: Option<&Value>) -> Result<Self, ConfigError> {
-        required(value, "a table", |value| {
-            value.as_object().map(|table| Self {
+    fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
+        required(value, "a table", |value| match value {
+            Json::Table(table) => Some(Self {
                 table: table.clone(),
-            })
+            }),
+            _ => None,
         })
+    }
+}
+
+fn text(value: &Json) -> Option<&str> {
+    match value {
+        Json::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn number<T: FromStr>(value: &Json) -> Option<T> {
+    match value {
+        Json::Number(text) => text.parse().ok(),
+        _ => None,
     }
 }
 

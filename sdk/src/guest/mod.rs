@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::bindings::lifecycle::exports::tidegate::plugin::lifecycle;
 use crate::host::types::{self, Client, SessionState};
 use crate::session::State;
-use crate::{Config, Rejection, Session, Target, host};
+use crate::{Rejection, Session, Target, host};
 
 /// Holds the plugin of this instance, once `init` has made it. It lives as long as the instance.
 pub type Slot<T> = LocalKey<Cell<Option<&'static T>>>;
@@ -25,7 +25,7 @@ pub trait Hosted {
     type Plugin: 'static;
 
     fn slot() -> &'static Slot<Self::Plugin>;
-    fn init(config: &Config) -> Result<Self::Plugin, String>;
+    fn init(config: &str) -> Result<Self::Plugin, String>;
 }
 
 /// Implements the generated traits for a plugin that has the hooks.
@@ -41,7 +41,6 @@ impl<H: Hosted> Adapter<H> {
 
 impl<H: Hosted> lifecycle::Guest for Adapter<H> {
     fn init(config: String) -> Result<(), String> {
-        let config = Config::from_json(&config).map_err(|error| error.to_string())?;
         let plugin = H::init(&config)?;
         H::slot().set(Some(Box::leak(Box::new(plugin))));
         Ok(())

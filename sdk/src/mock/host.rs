@@ -74,19 +74,15 @@ pub(crate) mod statement {
 }
 
 pub(crate) mod config {
-    use serde_json::Value;
-
     use crate::mock::state;
 
     pub(crate) fn get(key: &str) -> Option<String> {
-        let (first, rest) = key
-            .split_once('.')
-            .map_or((key, None), |(first, rest)| (first, Some(rest)));
-        let mut value: Value = state::with(|state| state.config.value(first))?;
-        for key in rest.into_iter().flat_map(|rest| rest.split('.')) {
-            value = value.get(key)?.clone();
-        }
-        Some(value.to_string())
+        state::with(|state| {
+            let value = key
+                .split('.')
+                .try_fold(&state.config, |value, key| value.get(key));
+            value.map(serde_json::Value::to_string)
+        })
     }
 }
 

@@ -91,16 +91,19 @@ impl Host {
         self
     }
 
-    /// What [`config::get`](crate::config::get) finds.
+    /// What [`config::get`](crate::config::get) finds: the `[config]` table of this sidecar file.
+    ///
+    /// # Panics
+    /// When the text is not TOML.
     ///
     /// ```
     /// use tidegate_sdk::{config, mock};
     ///
-    /// let _host = mock::Host::new().with_config(&mock::sidecar("[config]\nlimit = 3"));
+    /// let _host = mock::Host::new().with_sidecar("[config]\nlimit = 3");
     /// assert_eq!(config::get("limit"), Ok(3_u64));
     /// ```
-    pub fn with_config(self, config: &Config) -> Self {
-        state::with(|state| state.config = config.clone());
+    pub fn with_sidecar(self, toml: &str) -> Self {
+        state::with(|state| state.config = config_as_json(toml));
         self
     }
 
@@ -223,14 +226,13 @@ impl Host {
 /// ```
 #[must_use]
 pub fn sidecar(toml: &str) -> Config {
-    #[derive(serde::Deserialize)]
-    struct Sidecar {
-        #[serde(default)]
-        config: serde_json::Value,
-    }
-    let sidecar: Sidecar = toml::from_str(toml).expect("a test's sidecar file is TOML");
-    if sidecar.config.is_null() {
-        return Config::default();
-    }
-    Config::from_json(&sidecar.config.to_string()).expect("[config] is a table")
+    Config::from_json(&config_as_json(toml).to_string()).expect("[config] is a table")
+}
+
+fn config_as_json(toml: &str) -> serde_json::Value {
+    let mut sidecar: toml::Table = toml.parse().expect("a test's sidecar file is TOML");
+    let config = sidecar
+        .remove("config")
+        .unwrap_or_else(|| toml::Table::new().into());
+    serde_json::to_value(config).expect("what is TOML has a form in JSON")
 }

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::Config;
 use crate::log::Level;
 
 thread_local! {
@@ -32,7 +31,7 @@ pub(super) struct State {
     pub(super) sessions: Vec<SessionData>,
     /// `None`: every target exists.
     pub(super) targets: Option<Vec<String>>,
-    pub(super) config: Config,
+    pub(super) config: serde_json::Value,
     pub(super) log_level: Level,
     pub(super) logged: Vec<(Level, String)>,
     pub(super) metrics: Metrics,
@@ -45,7 +44,7 @@ impl Default for State {
         Self {
             sessions: Vec::new(),
             targets: None,
-            config: Config::default(),
+            config: serde_json::Value::Null,
             log_level: Level::Trace,
             logged: Vec::new(),
             metrics: Metrics::default(),
