@@ -17,10 +17,7 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    pub(crate) const READ: Self = Self {
-        read: true,
-        write: false,
-    };
+    pub(crate) const READ: Self = Self { read: true, write: false };
 
     fn events(self) -> u32 {
         let read = if self.read { READABLE } else { 0 };
@@ -86,10 +83,7 @@ impl Epoll {
         token: u64,
         interest: Interest,
     ) -> io::Result<()> {
-        let mut event = epoll_event {
-            events: interest.events(),
-            u64: token,
-        };
+        let mut event = epoll_event { events: interest.events(), u64: token };
         let (epoll, socket) = (self.fd.as_raw_fd(), socket.as_raw_fd());
         // SAFETY: `event` lives until the call returns, and the kernel keeps no pointer to it.
         checked(unsafe { libc::epoll_ctl(epoll, operation, socket, &raw mut event) }).map(drop)
@@ -97,11 +91,7 @@ impl Epoll {
 }
 
 fn checked(result: c_int) -> io::Result<c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 const fn flag(bits: c_int) -> u32 {

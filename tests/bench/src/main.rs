@@ -25,9 +25,6 @@ fn addresses() -> anyhow::Result<(SocketAddr, SocketAddr)> {
     let [listen, upstream] = arguments.as_slice() else {
         bail!("usage: tidegate-bench-relay LISTEN UPSTREAM");
     };
-    let address = |text: &str| {
-        text.parse()
-            .with_context(|| format!("{text:?} is no address"))
-    };
+    let address = |text: &str| text.parse().with_context(|| format!("{text:?} is no address"));
     Ok((address(listen)?, address(upstream)?))
 }

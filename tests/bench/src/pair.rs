@@ -65,12 +65,7 @@ impl End {
     fn new(socket: TcpStream, token: u64) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
-        Ok(Self {
-            socket,
-            backlog: Vec::new(),
-            watched: Interest::READ,
-            token,
-        })
+        Ok(Self { socket, backlog: Vec::new(), watched: Interest::READ, token })
     }
 
     /// Reads once and writes once.
@@ -104,10 +99,7 @@ impl End {
 
     /// Asks for what this end waits for, if that has changed.
     fn watch(&mut self, may_read: bool, epoll: &Epoll) -> io::Result<()> {
-        let wanted = Interest {
-            read: may_read,
-            write: !self.backlog.is_empty(),
-        };
+        let wanted = Interest { read: may_read, write: !self.backlog.is_empty() };
         if wanted != self.watched {
             epoll.change(&self.socket, self.token, wanted)?;
             self.watched = wanted;

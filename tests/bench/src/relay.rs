@@ -27,14 +27,7 @@ impl Relay {
         let epoll = Epoll::new().context("cannot create an epoll instance")?;
         epoll.add(&listener, LISTENER, Interest::READ)?;
         let buffer = vec![0; BUFFER].into_boxed_slice();
-        Ok(Self {
-            listener,
-            upstream,
-            epoll,
-            pairs: Vec::new(),
-            free: Vec::new(),
-            buffer,
-        })
+        Ok(Self { listener, upstream, epoll, pairs: Vec::new(), free: Vec::new(), buffer })
     }
 
     /// Serves until the process is ended.
