@@ -1,6 +1,8 @@
 //! The project's own commands: `cargo xtask <command>`.
 
 mod audit;
+mod bench;
+mod demo;
 mod plugins;
 mod prerequisites;
 mod progress;
@@ -19,10 +21,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show tidegate at work in front of embedded servers, and serve until Ctrl-C
+    Demo(demo::Args),
     /// Install what the tests need, build, and run every test
     Test(test::Args),
     /// Build the sample plugins and the plugins that the tests use
     Plugins,
+    /// Measure tidegate beside what it is compared with
+    Bench(bench::BenchArgs),
     /// Check that the code keeps the rules of the house
     Tidy,
     /// Check licences, duplicates and sources of all dependencies
@@ -31,8 +37,10 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Plugins => plugins::build(),
+        Command::Bench(args) => bench::run(args),
         Command::Tidy => tidy::run(),
         Command::Audit(args) => audit::run(&args),
     }

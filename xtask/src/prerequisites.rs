@@ -1,4 +1,4 @@
-//! What the tests need beside Rust: real servers and clients, installed where that is possible.
+//! What tests and benchmarks need beside Rust: real servers and clients, installed where that is possible.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,68 +8,75 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::shell;
 
-/// A program that the tests start, and the Debian package that brings it.
+/// A program that is started, and the Debian package that brings it.
 struct Tool {
     program: &'static str,
     package: &'static str,
     purpose: &'static str,
 }
 
+const MARIADBD: Tool =
+    tool("mariadbd", "mariadb-server", "the server behind the proxy (10.6 or newer)");
+const MARIADB_INSTALL_DB: Tool =
+    tool("mariadb-install-db", "mariadb-server", "creates its data directory");
+const MARIADB: Tool = tool("mariadb", "mariadb-client", "the command line client");
+const SYSBENCH: Tool = tool("sysbench", "sysbench", "load");
+
 const TOOLS: &[Tool] = &[
-    tool(
-        "mariadbd",
-        "mariadb-server",
-        "the server behind the proxy (10.6 or newer)",
-    ),
-    tool(
-        "mariadb-install-db",
-        "mariadb-server",
-        "creates its data directory",
-    ),
-    tool("mariadb", "mariadb-client", "the command line client"),
-    tool("sysbench", "sysbench", "load"),
+    MARIADBD,
+    MARIADB_INSTALL_DB,
+    MARIADB,
+    SYSBENCH,
     tool("python3", "python3", "runs PyMySQL"),
     tool("node", "nodejs", "runs mysql2"),
     tool("npm", "npm", "installs mysql2"),
 ];
 
+const BENCH_TOOLS: &[Tool] = &[
+    MARIADBD,
+    MARIADB_INSTALL_DB,
+    MARIADB,
+    SYSBENCH,
+    tool("haproxy", "haproxy", "a proxy to compare with"),
+];
+
 const fn tool(program: &'static str, package: &'static str, purpose: &'static str) -> Tool {
-    Tool {
-        program,
-        package,
-        purpose,
-    }
+    Tool { program, package, purpose }
 }
 
-/// Installs servers and clients that are missing.
+/// Installs the servers and clients of the tests that are missing.
 ///
 /// # Errors
 /// Where it cannot, the message lists exactly what is missing and how to get it.
 pub(crate) fn install_tools() -> Result<()> {
-    let missing: Vec<&Tool> = TOOLS
-        .iter()
-        .filter(|tool| shell::find(tool.program).is_none())
-        .collect();
+    install(TOOLS)
+}
+
+/// Installs what benchmarks are made with, and compare with.
+///
+/// # Errors
+/// As [`install_tools`].
+pub(crate) fn install_bench_tools() -> Result<()> {
+    install(BENCH_TOOLS)
+}
+
+fn install(tools: &[Tool]) -> Result<()> {
+    let missing: Vec<&Tool> =
+        tools.iter().filter(|tool| shell::find(tool.program).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let mut packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
     packages.dedup();
     if shell::find("apt-get").is_none() {
-        bail!(
-            "these programs are missing, please install them:\n{}",
-            list(&missing)
-        );
+        bail!("these programs are missing, please install them:\n{}", list(&missing));
     }
     apt_install(&packages).with_context(|| format!("still missing:\n{}", list(&missing)))
 }
 
 fn list(tools: &[&Tool]) -> String {
     let line = |tool: &&Tool| {
-        format!(
-            "  {}: {} (Debian package {})\n",
-            tool.program, tool.purpose, tool.package
-        )
+        format!("  {}: {} (Debian package {})\n", tool.program, tool.purpose, tool.package)
     };
     tools.iter().map(line).collect()
 }
@@ -78,9 +85,7 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     eprintln!("  installing {}", packages.join(" "));
     shell::run_quietly(apt_get()?.arg("update"))?;
     let mut install = apt_get()?;
-    install
-        .args(["install", "--yes", "--no-install-recommends"])
-        .args(packages);
+    install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
     shell::run_quietly(&mut install)
 }
 
@@ -113,8 +118,7 @@ pub(crate) fn install_python_clients() -> Result<()> {
     unless_stamped(&folder, &requirements, || {
         create_venv(&folder)?;
         let mut pip = Command::new(folder.join("bin/pip"));
-        pip.args(["install", "--quiet", "--requirement"])
-            .arg(&requirements);
+        pip.args(["install", "--quiet", "--requirement"]).arg(&requirements);
         shell::run_quietly(&mut pip)
     })
 }
@@ -144,8 +148,7 @@ pub(crate) fn install_node_clients() -> Result<()> {
             fs::copy(source.join(file), folder.join(file))?;
         }
         let mut npm = Command::new("npm");
-        npm.args(["ci", "--no-audit", "--no-fund", "--silent"])
-            .current_dir(&folder);
+        npm.args(["ci", "--no-audit", "--no-fund", "--silent"]).current_dir(&folder);
         shell::run_quietly(&mut npm)
     })
 }
@@ -172,8 +175,6 @@ pub(crate) fn install_wasm_target() -> Result<()> {
         return Ok(());
     }
     let mut rustup = Command::new("rustup");
-    rustup
-        .args(["target", "add", TARGET])
-        .current_dir(shell::root());
+    rustup.args(["target", "add", TARGET]).current_dir(shell::root());
     shell::run(&mut rustup).context("plugins are built for wasm32-wasip2, which is missing")
 }

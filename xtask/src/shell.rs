@@ -9,9 +9,7 @@ use anyhow::{Context as _, Result, bail};
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest
-        .parent()
-        .map_or_else(|| manifest.to_owned(), Path::to_owned)
+    manifest.parent().map_or_else(|| manifest.to_owned(), Path::to_owned)
 }
 
 /// Cargo's target directory of the main workspace.
@@ -28,9 +26,7 @@ pub(crate) fn cargo(folder: impl AsRef<Path>) -> Command {
 
 /// Runs a command whose output the user sees.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", show(command)))?;
+    let status = command.status().with_context(|| format!("cannot start {}", show(command)))?;
     if !status.success() {
         bail!("{} failed ({status})", show(command));
     }
@@ -51,13 +47,16 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     let stdout = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "{} failed ({})\n{stdout}{stderr}",
-            show(command),
-            output.status
-        );
+        bail!("{} failed ({})\n{stdout}{stderr}", show(command), output.status);
     }
     Ok(stdout.into_owned())
+}
+
+/// Runs a command in the place of this process. Returns only if it cannot be started.
+pub(crate) fn become_it(command: &mut Command) -> Result<()> {
+    use std::os::unix::process::CommandExt as _;
+    let why = command.exec();
+    Err(why).with_context(|| format!("cannot start {}", show(command)))
 }
 
 /// The folders where programs are looked for: servers are often outside a user's `PATH`.
@@ -70,17 +69,10 @@ fn search_path() -> impl Iterator<Item = PathBuf> {
 
 /// Finds an installed program.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    search_path()
-        .map(|folder| folder.join(program))
-        .find(|path| path.is_file())
+    search_path().map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 fn show(command: &Command) -> String {
-    let words = [command.get_program()]
-        .into_iter()
-        .chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

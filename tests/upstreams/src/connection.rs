@@ -27,13 +27,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         let packets = Packets::new(PACKET_MAX);
         let (input, out) = (BytesMut::new(), BytesMut::new());
-        Ok(Self {
-            stream,
-            input,
-            packets,
-            sequence: 0,
-            out,
-        })
+        Ok(Self { stream, input, packets, sequence: 0, out })
     }
 
     /// The next packet, or `None` when the client has gone.
@@ -44,11 +38,7 @@ impl Connection {
                 return Ok(Some(packet.payload));
             }
             let mut bytes = [0; READ_AT_ONCE];
-            match self
-                .stream
-                .read(&mut bytes)
-                .context("cannot read from the client")?
-            {
+            match self.stream.read(&mut bytes).context("cannot read from the client")? {
                 0 => return Ok(None),
                 count => self.input.extend_from_slice(&bytes[..count]),
             }
@@ -62,9 +52,7 @@ impl Connection {
 
     /// Sends the reply.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
-        self.stream
-            .write_all(&self.out)
-            .context("cannot write to the client")?;
+        self.stream.write_all(&self.out).context("cannot write to the client")?;
         self.out.clear();
         Ok(())
     }

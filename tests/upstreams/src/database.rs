@@ -47,10 +47,7 @@ impl Database {
         let sqlite = Connection::open_with_flags(&server.path, flags)?;
         sqlite.busy_timeout(PATIENCE)?;
         add_functions(&sqlite, server, user, session)?;
-        Ok(Self {
-            sqlite,
-            server: server.clone(),
-        })
+        Ok(Self { sqlite, server: server.clone() })
     }
 
     /// What every reply repeats.
@@ -68,11 +65,7 @@ impl Database {
 
     /// Looks at a statement without running it.
     pub(crate) fn prepare(&self, text: &str) -> Result<Prepared, Refusal> {
-        let mut prepared = Prepared {
-            text: text.to_owned(),
-            parameters: 0,
-            columns: Vec::new(),
-        };
+        let mut prepared = Prepared { text: text.to_owned(), parameters: 0, columns: Vec::new() };
         if dialect::request(text) == Request::Sqlite {
             let statement = self.statement(text)?;
             prepared.parameters = statement.parameter_count();
@@ -128,9 +121,7 @@ impl Database {
 
     fn statement(&self, text: &str) -> Result<Statement<'_>, Refusal> {
         let text = dialect::translate(text);
-        self.sqlite
-            .prepare(&text)
-            .map_err(|error| Refusal::of_sqlite(&error))
+        self.sqlite.prepare(&text).map_err(|error| Refusal::of_sqlite(&error))
     }
 
     fn execute(
@@ -139,11 +130,7 @@ impl Database {
         parameters: &[Value],
     ) -> rusqlite::Result<Answer> {
         let changes = statement.execute(rusqlite::params_from_iter(parameters))?;
-        let id = if changes > 0 {
-            self.sqlite.last_insert_rowid()
-        } else {
-            0
-        };
+        let id = if changes > 0 { self.sqlite.last_insert_rowid() } else { 0 };
         Ok(Answer::Done {
             affected_rows: changes as u64,
             last_insert_id: u64::try_from(id).unwrap_or_default(),
@@ -155,10 +142,7 @@ impl Database {
 pub(crate) fn use_database(name: &str) -> Result<Answer, Refusal> {
     match name {
         DATABASE => Ok(Answer::DONE),
-        _ => Err(Refusal::new(
-            error_code::ER_BAD_DB,
-            format!("Unknown database '{name}'"),
-        )),
+        _ => Err(Refusal::new(error_code::ER_BAD_DB, format!("Unknown database '{name}'"))),
     }
 }
 
@@ -179,10 +163,7 @@ fn query(statement: &mut Statement<'_>, parameters: &[Value]) -> rusqlite::Resul
     let column = |(name, kind): (String, Option<ColumnType>)| {
         ColumnDefinition::new(name, kind.unwrap_or(ColumnType::VAR_STRING))
     };
-    Ok(RowSet {
-        columns: names.into_iter().zip(kinds).map(column).collect(),
-        rows: cells,
-    })
+    Ok(RowSet { columns: names.into_iter().zip(kinds).map(column).collect(), rows: cells })
 }
 
 fn names(statement: &Statement<'_>) -> Vec<String> {
@@ -243,13 +224,9 @@ fn add_functions(
     let server = server.clone();
     sqlite.create_scalar_function(dialect::VARIABLE, 1, flags, move |call| {
         let name: String = call.get(0)?;
-        variables::get(&server, &name)
-            .map(number_or_text)
-            .ok_or_else(|| {
-                rusqlite::Error::UserFunctionError(
-                    format!("Unknown system variable '{name}'").into(),
-                )
-            })
+        variables::get(&server, &name).map(number_or_text).ok_or_else(|| {
+            rusqlite::Error::UserFunctionError(format!("Unknown system variable '{name}'").into())
+        })
     })
 }
 

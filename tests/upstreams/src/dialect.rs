@@ -34,9 +34,7 @@ pub(crate) fn request(text: &str) -> Request {
 /// The words of a statement, without what encloses and separates them.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     let separates = |c: char| c.is_whitespace() || matches!(c, ';' | '`' | '\'' | '"' | '=' | ',');
-    without_comments(text)
-        .split(separates)
-        .filter(|word| !word.is_empty())
+    without_comments(text).split(separates).filter(|word| !word.is_empty())
 }
 
 /// The statement without the comments that it begins with.
@@ -44,9 +42,7 @@ fn without_comments(text: &str) -> &str {
     let text = text.trim_start();
     let rest = match text.strip_prefix("/*") {
         Some(comment) => comment.split_once("*/"),
-        None => text
-            .strip_prefix("--")
-            .and_then(|comment| comment.split_once('\n')),
+        None => text.strip_prefix("--").and_then(|comment| comment.split_once('\n')),
     };
     rest.map_or(text, |(_, rest)| without_comments(rest))
 }
@@ -72,9 +68,7 @@ pub(crate) fn translate(text: &str) -> String {
 
 /// The name of a column as the client wrote it, before [`translate`].
 pub(crate) fn column_name(name: &str) -> String {
-    let variable = name
-        .strip_prefix(VARIABLE)
-        .and_then(|call| call.strip_prefix("('"));
+    let variable = name.strip_prefix(VARIABLE).and_then(|call| call.strip_prefix("('"));
     match variable.and_then(|call| call.strip_suffix("')")) {
         Some(variable) => format!("@@{variable}"),
         None => name.to_owned(),

@@ -24,11 +24,8 @@ use std::{fmt, io, thread};
 pub const DATABASE: &str = "app";
 
 /// Who may log in, and with what password; all by `mysql_native_password`.
-pub const USERS: [(&str, &str); 3] = [
-    ("app", "apppw"),
-    ("boss", "bosspw"),
-    ("tidegate", "probepw"),
-];
+pub const USERS: [(&str, &str); 3] =
+    [("app", "apppw"), ("boss", "bosspw"), ("tidegate", "probepw")];
 
 /// What a server is to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,19 +68,13 @@ impl Server {
 /// # Errors
 /// The port cannot be had, or the file not be opened.
 pub fn start(role: Role, server_id: u32, path: &Path) -> io::Result<SocketAddr> {
-    let server = Arc::new(Server {
-        role,
-        id: server_id,
-        path: path.to_owned(),
-    });
+    let server = Arc::new(Server { role, id: server_id, path: path.to_owned() });
     if role == Role::Primary {
         database::create(path).map_err(io::Error::other)?;
     }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
-    thread::Builder::new()
-        .name(server.hostname())
-        .spawn(move || accept(&listener, &server))?;
+    thread::Builder::new().name(server.hostname()).spawn(move || accept(&listener, &server))?;
     Ok(address)
 }
 

@@ -47,18 +47,9 @@ pub(crate) fn log_in(connection: &mut Connection, id: u32) -> anyhow::Result<Opt
         return Ok(None);
     }
     let status = StatusFlags::AUTOCOMMIT;
-    connection.write(|out| {
-        OkPacket {
-            status,
-            ..OkPacket::default()
-        }
-        .encode(out, capabilities)
-    });
+    connection.write(|out| OkPacket { status, ..OkPacket::default() }.encode(out, capabilities));
     connection.flush()?;
-    Ok(Some(Login {
-        user: response.user,
-        capabilities,
-    }))
+    Ok(Some(Login { user: response.user, capabilities }))
 }
 
 /// No byte is 0 or `$`: some clients take these for the end.
@@ -89,28 +80,18 @@ fn proof(
     nonce: [u8; NONCE_LEN],
 ) -> anyhow::Result<Option<Vec<u8>>> {
     let method = Method::NativePassword.name();
-    if response
-        .method
-        .as_deref()
-        .is_none_or(|theirs| theirs == method)
-    {
+    if response.method.as_deref().is_none_or(|theirs| theirs == method) {
         return Ok(Some(response.proof.clone()));
     }
     let data = [&nonce[..], &[0]].concat();
-    let switch = AuthSwitchRequest {
-        method: method.to_owned(),
-        data,
-    };
+    let switch = AuthSwitchRequest { method: method.to_owned(), data };
     connection.write(|out| switch.encode(out));
     connection.flush()?;
     Ok(connection.read()?.map(|payload| payload.to_vec()))
 }
 
 fn is_right(user: &str, proof: &[u8], nonce: &[u8; NONCE_LEN]) -> bool {
-    let password = USERS
-        .iter()
-        .find(|(name, _)| *name == user)
-        .map(|(_, password)| password);
+    let password = USERS.iter().find(|(name, _)| *name == user).map(|(_, password)| password);
     password.is_some_and(|password| {
         let stored = native_password::stage2(&native_password::stage1(password.as_bytes()));
         native_password::recover(proof, nonce, &stored).is_some()

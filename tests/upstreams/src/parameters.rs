@@ -29,18 +29,12 @@ pub(crate) fn read(
     }
     let nulls = reader.take(count.div_ceil(8))?;
     if reader.u8()? == 1 {
-        *types = (0..count)
-            .map(|_| read_type(reader))
-            .collect::<Result<_, _>>()?;
+        *types = (0..count).map(|_| read_type(reader)).collect::<Result<_, _>>()?;
     }
     if types.len() != count {
         return Err(reader.malformed());
     }
-    let is_null = |at: usize| {
-        nulls
-            .get(at / 8)
-            .is_some_and(|bits| bits >> (at % 8) & 1 == 1)
-    };
+    let is_null = |at: usize| nulls.get(at / 8).is_some_and(|bits| bits >> (at % 8) & 1 == 1);
     let read = |(at, kind): (usize, &ParameterType)| match is_null(at) {
         true => Ok(Value::Null),
         false => value(reader, *kind),
@@ -64,9 +58,7 @@ fn value(reader: &mut Reader<'_>, of: ParameterType) -> Result<Value, Violation>
         ColumnType::FLOAT => Value::Real(f32::from_le_bytes(reader.array()?).into()),
         ColumnType::DOUBLE => Value::Real(f64::from_le_bytes(reader.array()?)),
         ColumnType::DATE | ColumnType::DATETIME | ColumnType::TIMESTAMP | ColumnType::TIME => {
-            return Err(Violation::Unexpected {
-                what: "date or time as a parameter",
-            });
+            return Err(Violation::Unexpected { what: "date or time as a parameter" });
         }
         _ => text_or_bytes(lenenc::read_bytes(reader)?),
     };

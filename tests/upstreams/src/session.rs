@@ -60,9 +60,7 @@ enum Form {
 impl Session {
     fn run(&mut self) -> anyhow::Result<()> {
         while let Some(payload) = self.connection.read()? {
-            let (code, body) = payload
-                .split_first()
-                .context("a command without its code")?;
+            let (code, body) = payload.split_first().context("a command without its code")?;
             match Command::from_u8(*code) {
                 Some(Command::Quit) => break,
                 Some(command) => self.command(command, body)?,
@@ -92,8 +90,7 @@ impl Session {
             Command::StmtReset => self.reply(Ok(Answer::DONE), Form::Text),
             // Has no reply.
             Command::StmtClose => {
-                self.statements
-                    .remove(&Reader::new(body, "the end of a statement").u32_le()?);
+                self.statements.remove(&Reader::new(body, "the end of a statement").u32_le()?);
             }
             Command::ResetConnection => {
                 self.statements.clear();
@@ -123,10 +120,7 @@ impl Session {
             self.capabilities,
             self.database.status(),
         );
-        let statement = Statement {
-            prepared,
-            types: Vec::new(),
-        };
+        let statement = Statement { prepared, types: Vec::new() };
         self.statements.insert(self.last_statement, statement);
     }
 
@@ -145,8 +139,7 @@ impl Session {
         let written = result.and_then(|answer| self.write(answer, form));
         if let Err(Refusal { code, message }) = written {
             let capabilities = self.capabilities;
-            self.connection
-                .write(|out| ErrPacket::new(code, message).encode(out, capabilities));
+            self.connection.write(|out| ErrPacket::new(code, message).encode(out, capabilities));
         }
     }
 
@@ -154,16 +147,8 @@ impl Session {
         let (capabilities, status) = (self.capabilities, self.database.status());
         let Connection { out, sequence, .. } = &mut self.connection;
         match answer {
-            Answer::Done {
-                affected_rows,
-                last_insert_id,
-            } => {
-                let ok = OkPacket {
-                    affected_rows,
-                    last_insert_id,
-                    status,
-                    ..OkPacket::default()
-                };
+            Answer::Done { affected_rows, last_insert_id } => {
+                let ok = OkPacket { affected_rows, last_insert_id, status, ..OkPacket::default() };
                 self.connection.write(|out| ok.encode(out, capabilities));
             }
             Answer::Rows(set) if form == Form::Binary => {
@@ -193,8 +178,5 @@ fn broken(violation: Violation) -> Refusal {
 }
 
 fn unknown_command(code: u8) -> Refusal {
-    Refusal::new(
-        error_code::ER_UNKNOWN_COM,
-        format!("Unknown command {code:#04x}"),
-    )
+    Refusal::new(error_code::ER_UNKNOWN_COM, format!("Unknown command {code:#04x}"))
 }

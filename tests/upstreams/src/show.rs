@@ -43,9 +43,7 @@ fn matching(condition: &[&str], server: &Server) -> RowSet {
         },
         _ => true,
     };
-    let rows = variables::all(server)
-        .into_iter()
-        .filter(|(name, _)| wanted(name));
+    let rows = variables::all(server).into_iter().filter(|(name, _)| wanted(name));
     let rows = rows.map(|(name, value)| [name.to_owned(), value]).collect();
     RowSet::of_text(["Variable_name", "Value"], rows)
 }
@@ -56,12 +54,5 @@ fn replication(server: &Server) -> RowSet {
         Role::Primary => vec![],
         Role::Replica => vec![["Yes", "Yes", "0"].map(str::to_owned)],
     };
-    RowSet::of_text(
-        [
-            "Slave_IO_Running",
-            "Slave_SQL_Running",
-            "Seconds_Behind_Master",
-        ],
-        rows,
-    )
+    RowSet::of_text(["Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master"], rows)
 }

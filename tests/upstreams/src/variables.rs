@@ -4,15 +4,8 @@ use crate::{Role, Server};
 
 /// Every variable and its value, in alphabetical order.
 pub(crate) fn all(server: &Server) -> Vec<(&'static str, String)> {
-    let read_only = if server.role == Role::Replica {
-        "1"
-    } else {
-        "0"
-    };
-    let mut all = vec![
-        ("hostname", server.hostname()),
-        ("server_id", server.id.to_string()),
-    ];
+    let read_only = if server.role == Role::Replica { "1" } else { "0" };
+    let mut all = vec![("hostname", server.hostname()), ("server_id", server.id.to_string())];
     all.extend(["read_only", "super_read_only"].map(|name| (name, read_only.to_owned())));
     all.extend(FIXED.map(|(name, value)| (name, value.to_owned())));
     all.sort_unstable();
@@ -65,11 +58,7 @@ mod tests {
 
     #[test]
     fn a_replica_says_that_it_is_one() {
-        let server = Server {
-            role: Role::Replica,
-            id: 2,
-            path: "unused".into(),
-        };
+        let server = Server { role: Role::Replica, id: 2, path: "unused".into() };
         assert_eq!(get(&server, "global.read_only").as_deref(), Some("1"));
         assert_eq!(get(&server, "hostname").as_deref(), Some("replica-2"));
         assert_eq!(get(&server, "no_such_variable"), None);

@@ -17,11 +17,7 @@ fn servers() -> Servers {
     let path = folder.path().join("data.sqlite");
     let primary = start(Role::Primary, 1, &path).expect("a primary").port();
     let replica = start(Role::Replica, 2, &path).expect("a replica").port();
-    Servers {
-        primary,
-        replica,
-        _folder: folder,
-    }
+    Servers { primary, replica, _folder: folder }
 }
 
 async fn log_in(port: u16, password: &str) -> Result<Conn, Error> {
@@ -55,13 +51,9 @@ async fn rows_come_as_text_and_in_binary() {
         .await
         .unwrap();
     let insert = "INSERT INTO t (name, price, raw) VALUES (?, ?, ?)";
-    app.exec_drop(insert, ("apple", 1.5, vec![0xff_u8, 0]))
-        .await
-        .unwrap();
+    app.exec_drop(insert, ("apple", 1.5, vec![0xff_u8, 0])).await.unwrap();
     assert_eq!((app.affected_rows(), app.last_insert_id()), (1, Some(1)));
-    app.exec_drop(insert, (Value::NULL, -2, "text"))
-        .await
-        .unwrap();
+    app.exec_drop(insert, (Value::NULL, -2, "text")).await.unwrap();
 
     let select = "SELECT id, name, price FROM t ORDER BY id";
     let expected = vec![(1, Some("apple".to_owned()), 1.5), (2, None, -2.0)];
@@ -69,10 +61,8 @@ async fn rows_come_as_text_and_in_binary() {
     assert_eq!(text, expected);
     let binary: Vec<(i64, Option<String>, f64)> = app.exec(select, ()).await.unwrap();
     assert_eq!(binary, expected);
-    let raw: Option<Vec<u8>> = app
-        .exec_first("SELECT raw FROM t WHERE id = ?", (1,))
-        .await
-        .unwrap();
+    let raw: Option<Vec<u8>> =
+        app.exec_first("SELECT raw FROM t WHERE id = ?", (1,)).await.unwrap();
     assert_eq!(raw, Some(vec![0xff, 0]));
 }
 
@@ -82,19 +72,10 @@ async fn a_replica_reads_what_the_primary_wrote_and_writes_nothing() {
     let mut primary = log_in(servers.primary, "apppw").await.unwrap();
     let mut replica = log_in(servers.replica, "apppw").await.unwrap();
     primary.query_drop("CREATE TABLE t (id INT)").await.unwrap();
-    primary
-        .query_drop("INSERT INTO t VALUES (7)")
-        .await
-        .unwrap();
+    primary.query_drop("INSERT INTO t VALUES (7)").await.unwrap();
 
-    assert_eq!(
-        one(&mut replica, "SELECT id FROM t").await,
-        Value::Bytes(b"7".to_vec())
-    );
-    let refused = replica
-        .query_drop("INSERT INTO t VALUES (8)")
-        .await
-        .unwrap_err();
+    assert_eq!(one(&mut replica, "SELECT id FROM t").await, Value::Bytes(b"7".to_vec()));
+    let refused = replica.query_drop("INSERT INTO t VALUES (8)").await.unwrap_err();
     assert_eq!(server_error(refused), 1290);
 
     let who = "SELECT @@hostname, @@server_id, @@global.read_only";
@@ -122,15 +103,10 @@ async fn a_transaction_is_undone() {
 #[tokio::test]
 async fn errors_have_the_numbers_that_clients_know() {
     let servers = servers();
-    assert_eq!(
-        server_error(log_in(servers.primary, "wrong").await.unwrap_err()),
-        1045
-    );
+    assert_eq!(server_error(log_in(servers.primary, "wrong").await.unwrap_err()), 1045);
 
     let mut app = log_in(servers.primary, "apppw").await.unwrap();
-    app.query_drop("CREATE TABLE t (id INT PRIMARY KEY)")
-        .await
-        .unwrap();
+    app.query_drop("CREATE TABLE t (id INT PRIMARY KEY)").await.unwrap();
     app.query_drop("INSERT INTO t VALUES (1)").await.unwrap();
     for (text, code) in [
         ("SELEC 1", 1064),

@@ -1,0 +1,63 @@
+//! `cargo xtask demo`: tidegate in front of three small servers, a tour of what it does, and then it is
+//! yours to play with.
+
+mod plugins;
+mod proxy;
+mod servers;
+mod tour;
+mod welcome;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::plugins::Components;
+use crate::proxy::Proxy;
+use crate::servers::Servers;
+
+#[derive(Parser)]
+struct Args {
+    /// The proxy to show
+    #[arg(long)]
+    tidegate: PathBuf,
+    /// Where the plugins were built; several folders are searched in turn
+    #[arg(long, required = true)]
+    components: Vec<PathBuf>,
+    /// End after the tour
+    #[arg(long)]
+    check: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Whatever ends it, everything that was started and written is dropped with this future.
+    tokio::select! {
+        result = show(args) => result,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+async fn show(args: Args) -> Result<()> {
+    let folder = tempfile::Builder::new().prefix("tidegate-demo-").tempdir()?;
+    let servers = Servers::start(folder.path())?;
+    let components = Components::new(args.components);
+    components.install_samples(folder.path())?;
+    let proxy = Proxy::start(&args.tidegate, folder.path(), &servers).await?;
+    welcome::print(&proxy, &servers, folder.path());
+    tour::run(&proxy, &servers, &components)
+        .await
+        .with_context(|| format!("the tour failed; tidegate said:\n{}", proxy.log()))?;
+    if args.check {
+        println!("\nthe tour is over, and everything was as it should be");
+        return Ok(());
+    }
+    welcome::print(&proxy, &servers, folder.path());
+    println!("serving until Ctrl-C");
+    std::future::pending().await
+}

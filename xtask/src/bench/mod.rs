@@ -1,0 +1,40 @@
+//! `cargo xtask bench`: what tidegate costs, beside what it is compared with.
+
+mod hooks;
+mod mariadb;
+mod mysql;
+mod plan;
+mod process;
+mod report;
+mod row;
+mod sysbench;
+mod target;
+mod usage;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// MySQL through tidegate, HAProxy and a bare relay, against a real MariaDB
+    Mysql(mysql::MysqlArgs),
+    /// One hook call, by size of the statement; reload; recovery from a trap
+    Hooks(hooks::HooksArgs),
+}
+
+/// Runs one benchmark. The result goes to standard output, progress to standard error.
+///
+/// # Errors
+/// A missing program, a build that fails, a server that does not start, a statement that fails.
+pub(crate) fn run(args: BenchArgs) -> Result<()> {
+    match args.bench {
+        Bench::Mysql(args) => mysql::run(&args),
+        Bench::Hooks(args) => hooks::run(&args),
+    }
+}

@@ -1,0 +1,102 @@
+//! Servers that a benchmark starts, and that never outlive it.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A running server. It is killed when this is dropped, or when we die ourselves.
+pub(super) struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a server whose output goes to `name.log` in `folder`, and waits until it listens on `port`.
+    pub(super) fn start(
+        name: &str,
+        mut command: Command,
+        folder: &Path,
+        port: u16,
+    ) -> Result<Self> {
+        let log = folder.join(format!("{name}.log"));
+        let output = File::create(&log)?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        die_with_us(&mut command);
+        let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let mut process = Self { name: name.to_owned(), child, log };
+        process.wait_until_it_listens(port)?;
+        Ok(process)
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn wait_until_it_listens(&mut self, port: u16) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(loopback(port)).is_err() {
+            if let Some(status) = self.child.try_wait()? {
+                let log = fs::read_to_string(&self.log).unwrap_or_default();
+                bail!("{} ended ({status}):\n{log}", self.name);
+            }
+            if Instant::now() > deadline {
+                bail!("{} does not listen on port {port}", self.name);
+            }
+            sleep(PAUSE);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way there is nothing left to do.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A port that nobody listens on, and that was not handed out before.
+pub(super) fn free_port() -> Result<u16> {
+    // Below the range that the kernel gives to outgoing connections, so that none takes it meanwhile.
+    static NEXT: AtomicU16 = AtomicU16::new(20_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        if port > 32_000 {
+            bail!("there is no free port");
+        }
+        if TcpListener::bind(loopback(port)).is_ok() {
+            return Ok(port);
+        }
+    }
+}
+
+pub(super) fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Asks the kernel to kill the child with us, so that an interrupted run leaves nothing behind.
+#[cfg(target_os = "linux")]
+fn die_with_us(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+    // SAFETY: prctl with constants is async-signal-safe and touches no memory.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_us(_command: &mut Command) {}
