@@ -49,10 +49,7 @@ impl fmt::Display for MetricError {
 impl std::error::Error for MetricError {}
 
 fn labels(labels: &[(&str, &str)]) -> Vec<(String, String)> {
-    labels
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect()
+    labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
 /// A number that only grows.
@@ -80,9 +77,7 @@ impl Counter {
     /// assert!(Counter::register("rejected", &[("why", "quota")]).is_ok());
     /// ```
     pub fn register(name: &str, labels: &[(&str, &str)]) -> Result<Self, MetricError> {
-        host::metrics::counter(name, &self::labels(labels))
-            .map(Self)
-            .map_err(MetricError)
+        host::metrics::counter(name, &self::labels(labels)).map(Self).map_err(MetricError)
     }
 
     /// Adds to it.
@@ -121,9 +116,7 @@ impl Gauge {
     /// assert!(Gauge::register("tenants", &[]).is_ok());
     /// ```
     pub fn register(name: &str, labels: &[(&str, &str)]) -> Result<Self, MetricError> {
-        host::metrics::gauge(name, &self::labels(labels))
-            .map(Self)
-            .map_err(MetricError)
+        host::metrics::gauge(name, &self::labels(labels)).map(Self).map_err(MetricError)
     }
 
     /// Sets it.
@@ -162,9 +155,7 @@ impl Histogram {
     /// assert!(Histogram::register("seconds", &[0.001, 0.01, 0.1]).is_ok());
     /// ```
     pub fn register(name: &str, bounds: &[f64]) -> Result<Self, MetricError> {
-        host::metrics::histogram(name, bounds)
-            .map(Self)
-            .map_err(MetricError)
+        host::metrics::histogram(name, bounds).map(Self).map_err(MetricError)
     }
 
     /// Counts a value in.

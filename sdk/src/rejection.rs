@@ -29,11 +29,7 @@ impl Rejection {
     /// assert_eq!(Rejection::new("no"), Rejection::from("no"));
     /// ```
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            code: 0,
-            sqlstate: String::new(),
-        }
+        Self { message: message.into(), code: 0, sqlstate: String::new() }
     }
 
     /// With this code of the client's protocol.

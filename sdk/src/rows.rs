@@ -115,14 +115,8 @@ impl Rows {
     /// let nobody = Rows::new([("user", ColumnType::Text)]);
     /// ```
     pub fn new<N: Into<String>>(columns: impl IntoIterator<Item = (N, ColumnType)>) -> Self {
-        let columns = columns
-            .into_iter()
-            .map(|(name, kind)| (name.into(), kind))
-            .collect();
-        Self {
-            columns,
-            rows: Vec::new(),
-        }
+        let columns = columns.into_iter().map(|(name, kind)| (name.into(), kind)).collect();
+        Self { columns, rows: Vec::new() }
     }
 
     /// One row more.
@@ -137,11 +131,7 @@ impl Rows {
     #[must_use]
     pub fn row<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
         let row: Vec<Value> = values.into_iter().map(Into::into).collect();
-        assert_eq!(
-            row.len(),
-            self.columns.len(),
-            "a row has one value for each column"
-        );
+        assert_eq!(row.len(), self.columns.len(), "a row has one value for each column");
         self.rows.push(row);
         self
     }

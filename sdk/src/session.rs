@@ -40,11 +40,7 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(id: u64, mark: u64, state: State) -> Self {
-        Self {
-            id,
-            mark: Cell::new(mark),
-            state,
-        }
+        Self { id, mark: Cell::new(mark), state }
     }
 
     #[cfg(not(target_family = "wasm"))]

@@ -37,13 +37,7 @@ pub struct Statement {
 
 impl Statement {
     pub(crate) fn new(text: String, kind: Kind, traits: StatementTraits, digest: u64) -> Self {
-        Self {
-            text,
-            kind,
-            traits,
-            digest,
-            bytes: OnceCell::new(),
-        }
+        Self { text, kind, traits, digest, bytes: OnceCell::new() }
     }
 
     /// A statement that brings the bytes along which others ask the host for.
@@ -64,7 +58,7 @@ impl Statement {
         &self.text
     }
 
-    /// What the statement does, judged by its words.
+    /// What the statement does, judged by its words; of [several](Self::is_multiple), the first.
     ///
     /// ```
     /// # use tidegate_sdk::{mock, sql::Kind};
@@ -120,7 +114,8 @@ impl Statement {
         self.traits.truncated
     }
 
-    /// Does the text hold more than one statement?
+    /// Does the text hold more than one statement? Kind and [`is_read`](Self::is_read) then tell about
+    /// the first only, so a plugin that lets reads pass has to ask this too.
     ///
     /// ```
     /// # use tidegate_sdk::mock;
@@ -151,8 +146,7 @@ impl Statement {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         if self.traits.truncated || self.traits.not_utf8 {
-            self.bytes
-                .get_or_init(|| host::statement::bytes(0, BYTES_MAX))
+            self.bytes.get_or_init(|| host::statement::bytes(0, BYTES_MAX))
         } else {
             self.text.as_bytes()
         }

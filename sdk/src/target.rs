@@ -71,19 +71,13 @@ impl Target {
 
 impl From<&'static str> for Target {
     fn from(name: &'static str) -> Self {
-        Self {
-            name: Name::Fixed(name),
-            number: 0,
-        }
+        Self { name: Name::Fixed(name), number: 0 }
     }
 }
 
 impl From<String> for Target {
     fn from(name: String) -> Self {
-        Self {
-            name: Name::Shared(name.into()),
-            number: 0,
-        }
+        Self { name: Name::Shared(name.into()), number: 0 }
     }
 }
 

@@ -151,11 +151,7 @@ impl Verdict {
     /// let verdict = Verdict::reply_done(1).last_insert_id(42).info("written to the archive");
     /// ```
     pub fn reply_done(affected: u64) -> Self {
-        let done = Reply::Done {
-            affected,
-            last_insert_id: 0,
-            info: String::new(),
-        };
+        let done = Reply::Done { affected, last_insert_id: 0, info: String::new() };
         Action::Reply(done).into()
     }
 

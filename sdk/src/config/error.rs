@@ -33,10 +33,7 @@ impl ConfigError {
     /// assert_eq!(ConfigError::new("it is empty").to_string(), "[config]: it is empty");
     /// ```
     pub fn new(problem: impl Into<String>) -> Self {
-        Self {
-            path: String::new(),
-            problem: problem.into(),
-        }
+        Self { path: String::new(), problem: problem.into() }
     }
 
     /// The same, one key further down.
@@ -48,11 +45,8 @@ impl ConfigError {
     /// ```
     #[must_use]
     pub fn inside(mut self, key: &str) -> Self {
-        self.path = if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{key}.{}", self.path)
-        };
+        self.path =
+            if self.path.is_empty() { key.to_owned() } else { format!("{key}.{}", self.path) };
         self
     }
 

@@ -31,11 +31,7 @@ impl Json {
         let mut reader = Reader { rest: text };
         let value = reader.value(0)?;
         reader.skip_space();
-        if reader.rest.is_empty() {
-            Ok(value)
-        } else {
-            Err(Malformed)
-        }
+        if reader.rest.is_empty() { Ok(value) } else { Err(Malformed) }
     }
 }
 
@@ -175,11 +171,8 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&mut self) -> Result<Json, Malformed> {
-        let words = [
-            ("true", Json::Bool(true)),
-            ("false", Json::Bool(false)),
-            ("null", Json::Null),
-        ];
+        let words =
+            [("true", Json::Bool(true)), ("false", Json::Bool(false)), ("null", Json::Null)];
         for (word, value) in words {
             if let Some(rest) = self.rest.strip_prefix(word) {
                 self.rest = rest;
@@ -200,11 +193,7 @@ impl<'a> Reader<'a> {
     }
 
     fn expect(&mut self, wanted: char) -> Result<(), Malformed> {
-        if self.take(wanted) {
-            Ok(())
-        } else {
-            Err(Malformed)
-        }
+        if self.take(wanted) { Ok(()) } else { Err(Malformed) }
     }
 
     fn split(&mut self, end: usize) -> Result<&'a str, Malformed> {
@@ -226,10 +215,7 @@ mod tests {
             "empty": [{}, [], ""],
             "words": [true, false, null],
         });
-        for text in [
-            value.to_string(),
-            serde_json::to_string_pretty(&value).unwrap(),
-        ] {
+        for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
             assert_eq!(Json::parse(&text), Ok(convert(&value)), "{text}");
         }
     }
@@ -242,10 +228,7 @@ mod tests {
             serde_json::Value::String(text) => Json::Text(text.clone()),
             serde_json::Value::Array(list) => Json::List(list.iter().map(convert).collect()),
             serde_json::Value::Object(table) => Json::Table(
-                table
-                    .iter()
-                    .map(|(key, value)| (key.clone(), convert(value)))
-                    .collect(),
+                table.iter().map(|(key, value)| (key.clone(), convert(value))).collect(),
             ),
         }
     }
@@ -253,13 +236,10 @@ mod tests {
     #[test]
     fn escapes_may_be_surrogate_pairs() {
         let text = |escaped: &str| Json::parse(&format!("\"{escaped}\""));
-        assert_eq!(
-            text(r"\u00e9\ud83d\ude00\/"),
-            Ok(Json::Text("é😀/".to_owned()))
-        );
-        for wrong in [
-            r"\ud83d", r"\ud83dx", r"\ud83dA", r"\ude00", r"\u+123", r"\u12", r"\x", r"\é",
-        ] {
+        assert_eq!(text(r"\u00e9\ud83d\ude00\/"), Ok(Json::Text("é😀/".to_owned())));
+        for wrong in
+            [r"\ud83d", r"\ud83dx", r"\ud83dA", r"\ude00", r"\u+123", r"\u12", r"\x", r"\é"]
+        {
             assert_eq!(text(wrong), Err(Malformed), "{wrong}");
         }
     }

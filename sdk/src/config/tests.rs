@@ -13,28 +13,14 @@ fn message<T: std::fmt::Debug>(result: Result<T, crate::ConfigError>) -> String 
 
 #[test]
 fn durations_have_a_number_and_a_unit() {
-    let read = |text: &str| {
-        config(&format!(r#"{{"d": "{text}"}}"#))
-            .get::<Duration>("d")
-            .ok()
-    };
+    let read = |text: &str| config(&format!(r#"{{"d": "{text}"}}"#)).get::<Duration>("d").ok();
     assert_eq!(read("250us"), Some(Duration::from_micros(250)));
     assert_eq!(read("500ms"), Some(Duration::from_millis(500)));
     assert_eq!(read("2s"), Some(Duration::from_secs(2)));
     assert_eq!(read("5m"), Some(Duration::from_secs(300)));
     assert_eq!(read("1h"), Some(Duration::from_secs(3600)));
     assert_eq!(read("7d"), Some(Duration::from_secs(604_800)));
-    for wrong in [
-        "",
-        "5",
-        "s",
-        "-1s",
-        "1.5s",
-        "5 s",
-        "5sec",
-        "99999999999999999999s",
-        "1é",
-    ] {
+    for wrong in ["", "5", "s", "-1s", "1.5s", "5 s", "5sec", "99999999999999999999s", "1é"] {
         assert_eq!(read(wrong), None, "{wrong:?}");
     }
     assert_eq!(read("18446744073709551615h"), None);

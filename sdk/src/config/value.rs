@@ -77,17 +77,13 @@ impl FromConfig for f64 {
 
 impl FromConfig for Duration {
     fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
-        required(value, "a duration such as \"500ms\"", |value| {
-            duration(text(value)?)
-        })
+        required(value, "a duration such as \"500ms\"", |value| duration(text(value)?))
     }
 }
 
 impl FromConfig for Target {
     fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
-        let name = required(value, "the name of a target", |value| {
-            text(value).map(String::from)
-        })?;
+        let name = required(value, "the name of a target", |value| text(value).map(String::from))?;
         Self::resolve(name).map_err(|error| ConfigError::new(error.to_string()))
     }
 }
@@ -108,19 +104,14 @@ impl<T: FromConfig> FromConfig for Vec<T> {
 impl<T: FromConfig> FromConfig for BTreeMap<String, T> {
     fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
         let table = Config::read(value)?;
-        table
-            .keys()
-            .map(|key| Ok((key.to_owned(), table.get(key)?)))
-            .collect()
+        table.keys().map(|key| Ok((key.to_owned(), table.get(key)?))).collect()
     }
 }
 
 impl FromConfig for Config {
     fn read(value: Option<&Json>) -> Result<Self, ConfigError> {
         required(value, "a table", |value| match value {
-            Json::Table(table) => Some(Self {
-                table: table.clone(),
-            }),
+            Json::Table(table) => Some(Self { table: table.clone() }),
             _ => None,
         })
     }

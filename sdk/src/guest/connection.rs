@@ -15,20 +15,11 @@ where
 {
     fn on_authenticated(client: Client) -> Decision {
         match Self::plugin().on_authenticated(&session(&client)) {
-            Admission::Next => Decision {
-                action: Action::Next,
-                target: 0,
-            },
-            Admission::Route(target) => Decision {
-                action: Action::Route,
-                target: number(&target),
-            },
+            Admission::Next => Decision { action: Action::Next, target: 0 },
+            Admission::Route(target) => Decision { action: Action::Route, target: number(&target) },
             Admission::Reject(why) => {
                 reject(why);
-                Decision {
-                    action: Action::Reject,
-                    target: 0,
-                }
+                Decision { action: Action::Reject, target: 0 }
             }
         }
     }
@@ -39,12 +30,6 @@ where
     H::Plugin: ConnectionObserver,
 {
     fn on_closed(client: Client, bytes_in: u64, bytes_out: u64) {
-        Self::plugin().on_closed(
-            &session(&client),
-            &Traffic {
-                bytes_in,
-                bytes_out,
-            },
-        );
+        Self::plugin().on_closed(&session(&client), &Traffic { bytes_in, bytes_out });
     }
 }

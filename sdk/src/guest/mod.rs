@@ -33,9 +33,7 @@ pub struct Adapter<H>(PhantomData<H>);
 
 impl<H: Hosted> Adapter<H> {
     fn plugin() -> &'static H::Plugin {
-        H::slot()
-            .get()
-            .expect("the host calls init before any hook")
+        H::slot().get().expect("the host calls init before any hook")
     }
 }
 
@@ -99,7 +97,5 @@ fn reject(why: Rejection) {
 
 /// In milliseconds, where 0 means "none": so what is shorter than one becomes one.
 fn milliseconds(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis())
-        .unwrap_or(u32::MAX)
-        .max(1)
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX).max(1)
 }

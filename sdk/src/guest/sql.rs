@@ -57,12 +57,7 @@ fn statement(statement: sql_types::Statement) -> Statement {
         not_utf8: has(Traits::NOT_UTF8),
         multiple: has(Traits::MULTIPLE),
     };
-    Statement::new(
-        statement.text,
-        kind(statement.kind),
-        traits,
-        statement.digest,
-    )
+    Statement::new(statement.text, kind(statement.kind), traits, statement.digest)
 }
 
 fn kind(kind: sql_types::Kind) -> Kind {
@@ -119,11 +114,7 @@ fn act(action: Action) -> sql_hooks::Action {
             answer::rewrite(&text);
             sql_hooks::Action::Rewrite
         }
-        Action::Reply(Reply::Done {
-            affected,
-            last_insert_id,
-            info,
-        }) => {
+        Action::Reply(Reply::Done { affected, last_insert_id, info }) => {
             answer::reply_done(affected, last_insert_id, &info);
             sql_hooks::Action::Reply
         }

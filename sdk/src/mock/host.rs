@@ -10,10 +10,7 @@ pub(crate) mod targets {
         state::with(|state| match &state.targets {
             None => Ok(1),
             Some(names) if names.iter().any(|known| known == name) => Ok(1),
-            Some(names) => Err(format!(
-                "no target {name:?}; there are: {}",
-                names.join(", ")
-            )),
+            Some(names) => Err(format!("no target {name:?}; there are: {}", names.join(", "))),
         })
     }
 }
@@ -78,9 +75,7 @@ pub(crate) mod config {
 
     pub(crate) fn get(key: &str) -> Option<String> {
         state::with(|state| {
-            let value = key
-                .split('.')
-                .try_fold(&state.config, |value, key| value.get(key));
+            let value = key.split('.').try_fold(&state.config, |value, key| value.get(key));
             value.map(serde_json::Value::to_string)
         })
     }
@@ -154,11 +149,7 @@ pub(crate) mod kv {
     }
 
     fn put(state: &mut State, key: &str, value: &[u8], end: Option<Duration>) -> Result<(), Error> {
-        if state.kv.set(key, value, end) {
-            Ok(())
-        } else {
-            Err(Error::QuotaExceeded)
-        }
+        if state.kv.set(key, value, end) { Ok(()) } else { Err(Error::QuotaExceeded) }
     }
 
     pub(crate) fn get(key: &str) -> Option<Vec<u8>> {
@@ -179,17 +170,14 @@ pub(crate) mod kv {
                 Some(value) => (parse(&value)?, state.kv.end(key)),
                 None => (0, end(state, ttl_ms)),
             };
-            let sum = number
-                .checked_add(delta)
-                .ok_or_else(|| Error::Other("overflow".to_owned()))?;
+            let sum =
+                number.checked_add(delta).ok_or_else(|| Error::Other("overflow".to_owned()))?;
             put(state, key, sum.to_string().as_bytes(), end).map(|()| sum)
         })
     }
 
     fn parse(value: &[u8]) -> Result<i64, Error> {
-        let number = str::from_utf8(value)
-            .ok()
-            .and_then(|text| text.parse().ok());
+        let number = str::from_utf8(value).ok().and_then(|text| text.parse().ok());
         number.ok_or_else(|| Error::Other("the value is no number".to_owned()))
     }
 

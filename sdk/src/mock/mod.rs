@@ -231,8 +231,6 @@ pub fn sidecar(toml: &str) -> Config {
 
 fn config_as_json(toml: &str) -> serde_json::Value {
     let mut sidecar: toml::Table = toml.parse().expect("a test's sidecar file is TOML");
-    let config = sidecar
-        .remove("config")
-        .unwrap_or_else(|| toml::Table::new().into());
+    let config = sidecar.remove("config").unwrap_or_else(|| toml::Table::new().into());
     serde_json::to_value(config).expect("what is TOML has a form in JSON")
 }

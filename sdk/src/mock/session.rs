@@ -111,8 +111,7 @@ impl MockSession {
     /// ```
     #[must_use]
     pub fn with_tls_subject(self, subject: &str) -> Self {
-        self.data(|data| data.tls_subject = Some(subject.to_owned()))
-            .with_tls()
+        self.data(|data| data.tls_subject = Some(subject.to_owned())).with_tls()
     }
 
     /// A plugin has noted this about it.

@@ -19,10 +19,7 @@ pub(super) fn with<T>(work: impl FnOnce(&mut State) -> T) -> T {
 pub(super) fn reset() {
     with(|state| {
         let sessions = std::mem::take(&mut state.sessions);
-        *state = State {
-            sessions,
-            ..State::default()
-        };
+        *state = State { sessions, ..State::default() };
     });
 }
 
@@ -92,17 +89,14 @@ impl Metrics {
             known == name && known_labels == labels
         };
         let position = self.list.iter().position(same).unwrap_or_else(|| {
-            self.list
-                .push((name.to_owned(), labels.to_vec(), Vec::new()));
+            self.list.push((name.to_owned(), labels.to_vec(), Vec::new()));
             self.list.len() - 1
         });
         u32::try_from(position).ok()
     }
 
     pub(super) fn values(&mut self, id: u32) -> &mut Vec<f64> {
-        let entry = usize::try_from(id)
-            .ok()
-            .and_then(|id| self.list.get_mut(id));
+        let entry = usize::try_from(id).ok().and_then(|id| self.list.get_mut(id));
         let (_, _, values) = entry.expect("a metric is used with the host that registered it");
         values
     }
@@ -114,18 +108,14 @@ impl Metrics {
                 .map(|(key, value)| (key.as_str(), value.as_str()))
                 .eq(labels.iter().copied())
         };
-        let (_, _, values) = self
-            .list
-            .iter()
-            .find(|(known, labels, _)| known == name && same(labels))?;
+        let (_, _, values) =
+            self.list.iter().find(|(known, labels, _)| known == name && same(labels))?;
         Some(values.last().copied().unwrap_or(0.0))
     }
 
     pub(super) fn observations(&self, name: &str) -> Vec<f64> {
         let histogram = self.list.iter().find(|(known, _, _)| known == name);
-        histogram
-            .map(|(_, _, values)| values.clone())
-            .unwrap_or_default()
+        histogram.map(|(_, _, values)| values.clone()).unwrap_or_default()
     }
 }
 
@@ -138,17 +128,13 @@ pub(super) struct Kv {
 
 impl Default for Kv {
     fn default() -> Self {
-        Self {
-            quota: 1 << 20,
-            values: BTreeMap::new(),
-        }
+        Self { quota: 1 << 20, values: BTreeMap::new() }
     }
 }
 
 impl Kv {
     pub(super) fn get(&mut self, key: &str, now: Duration) -> Option<Vec<u8>> {
-        self.values
-            .retain(|_, (_, end)| end.is_none_or(|end| now < end));
+        self.values.retain(|_, (_, end)| end.is_none_or(|end| now < end));
         self.values.get(key).map(|(value, _)| value.clone())
     }
 
@@ -160,9 +146,7 @@ impl Kv {
     /// Sets a value unless that would exceed the quota; did it?
     pub(super) fn set(&mut self, key: &str, value: &[u8], end: Option<Duration>) -> bool {
         let others = self.values.iter().filter(|(other, _)| *other != key);
-        let used: usize = others
-            .map(|(key, (value, _))| key.len() + value.len())
-            .sum();
+        let used: usize = others.map(|(key, (value, _))| key.len() + value.len()).sum();
         if used + key.len() + value.len() > self.quota {
             return false;
         }
@@ -185,10 +169,7 @@ pub(super) struct Clock {
 impl Default for Clock {
     /// A Friday in January, and a machine that has been up for an hour.
     fn default() -> Self {
-        Self {
-            unix: Duration::from_secs(1_767_348_000),
-            monotonic: Duration::from_secs(3600),
-        }
+        Self { unix: Duration::from_secs(1_767_348_000), monotonic: Duration::from_secs(3600) }
     }
 }
 

@@ -29,13 +29,7 @@ pub fn statement(sql: impl AsRef<[u8]>) -> Statement {
 /// ```
 #[must_use]
 pub fn prepared(sql: impl AsRef<[u8]>) -> Statement {
-    with_traits(
-        sql.as_ref(),
-        StatementTraits {
-            prepared: true,
-            ..StatementTraits::default()
-        },
-    )
+    with_traits(sql.as_ref(), StatementTraits { prepared: true, ..StatementTraits::default() })
 }
 
 fn with_traits(sql: &[u8], traits: StatementTraits) -> Statement {
@@ -53,9 +47,7 @@ fn with_traits(sql: &[u8], traits: StatementTraits) -> Statement {
 
 /// As much as a hook gets, and no half character at its end.
 fn cut(sql: &[u8]) -> &[u8] {
-    let Some((text, _)) = sql
-        .split_at_checked(TEXT_MAX)
-        .filter(|(_, rest)| !rest.is_empty())
+    let Some((text, _)) = sql.split_at_checked(TEXT_MAX).filter(|(_, rest)| !rest.is_empty())
     else {
         return sql;
     };

@@ -13,9 +13,7 @@ struct Grower {
 
 impl Grower {
     fn from_config(_: &Config) -> Result<Self, ConfigError> {
-        Ok(Self {
-            kept: RefCell::default(),
-        })
+        Ok(Self { kept: RefCell::default() })
     }
 
     fn keep(&self) {

@@ -27,11 +27,7 @@ impl Observer {
 
 impl SqlObserver for Observer {
     fn on_outcome(&self, _: &Session, outcome: &Outcome) {
-        let counter = if outcome.outcome == OutcomeKind::Ok {
-            self.good
-        } else {
-            self.bad
-        };
+        let counter = if outcome.outcome == OutcomeKind::Ok { self.good } else { self.bad };
         counter.add(1);
         self.rows.add(outcome.rows);
         self.seconds.observe(outcome.duration.as_secs_f64());

@@ -26,10 +26,8 @@ fn surroundings() -> String {
     seen.insert("instant", Instant::now() <= Instant::now());
     seen.insert("environment", std::env::var("PATH").is_ok());
     seen.insert("files", std::fs::read("/etc/passwd").is_ok());
-    let mut seen: Vec<_> = seen
-        .into_iter()
-        .filter_map(|(what, seen)| seen.then_some(what))
-        .collect();
+    let mut seen: Vec<_> =
+        seen.into_iter().filter_map(|(what, seen)| seen.then_some(what)).collect();
     seen.sort_unstable();
     seen.join(",")
 }

@@ -8,11 +8,7 @@ struct Reject;
 impl SqlPlugin for Reject {
     fn on_statement(&self, _: &Session, statement: &Statement) -> Verdict {
         if statement.text().contains("forbidden") {
-            Verdict::reject(
-                Rejection::new("this is forbidden")
-                    .code(1142)
-                    .sqlstate("42000"),
-            )
+            Verdict::reject(Rejection::new("this is forbidden").code(1142).sqlstate("42000"))
         } else if statement.text().contains("refused") {
             Verdict::reject("this is refused")
         } else {

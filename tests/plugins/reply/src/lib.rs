@@ -24,18 +24,8 @@ fn who(session: &Session) -> Rows {
         ("bytes", ColumnType::Blob),
     ];
     Rows::new(columns)
-        .row([
-            session.user().into(),
-            Value::from(42_i64),
-            0.5.into(),
-            vec![0, 255].into(),
-        ])
-        .row([
-            Value::from("nobody"),
-            None::<i64>.into(),
-            None::<f64>.into(),
-            None::<&str>.into(),
-        ])
+        .row([session.user().into(), Value::from(42_i64), 0.5.into(), vec![0, 255].into()])
+        .row([Value::from("nobody"), None::<i64>.into(), None::<f64>.into(), None::<&str>.into()])
 }
 
 tidegate_sdk::export_sql!(Answers);

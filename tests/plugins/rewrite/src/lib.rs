@@ -9,9 +9,7 @@ struct Rewriter {
 
 impl Rewriter {
     fn from_config(config: &Config) -> Result<Self, ConfigError> {
-        Ok(Self {
-            target: config.get("target")?,
-        })
+        Ok(Self { target: config.get("target")? })
     }
 }
 

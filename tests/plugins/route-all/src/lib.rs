@@ -11,10 +11,7 @@ struct RouteAll {
 impl RouteAll {
     fn from_config(config: &Config) -> Result<Self, ConfigError> {
         config.deny_unknown(&["target", "version"])?;
-        Ok(Self {
-            target: config.get("target")?,
-            version: config.get("version")?,
-        })
+        Ok(Self { target: config.get("target")?, version: config.get("version")? })
     }
 }
 

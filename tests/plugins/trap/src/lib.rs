@@ -11,9 +11,7 @@ struct Trap {
 
 impl Trap {
     fn from_config(_: &Config) -> Result<Self, ConfigError> {
-        Ok(Self {
-            survived: Cell::new(0),
-        })
+        Ok(Self { survived: Cell::new(0) })
     }
 }
 
