@@ -13,10 +13,7 @@ pub struct ErrorCode {
 
 impl ErrorCode {
     const fn new(code: u16, sqlstate: &[u8; 5]) -> Self {
-        Self {
-            code,
-            sqlstate: *sqlstate,
-        }
+        Self { code, sqlstate: *sqlstate }
     }
 
     /// What a peer is told that broke the protocol.
@@ -57,6 +54,7 @@ pub const ER_UNKNOWN_STMT_HANDLER: ErrorCode = ErrorCode::new(1243, b"HY000");
 pub const ER_NOT_SUPPORTED_AUTH_MODE: ErrorCode = ErrorCode::new(1251, b"08004");
 pub const ER_OPTION_PREVENTS_STATEMENT: ErrorCode = ErrorCode::new(1290, b"HY000");
 pub const ER_QUERY_INTERRUPTED: ErrorCode = ErrorCode::new(1317, b"70100");
+pub const ER_MAX_PREPARED_STMT_COUNT_REACHED: ErrorCode = ErrorCode::new(1461, b"42000");
 pub const ER_MALFORMED_PACKET: ErrorCode = ErrorCode::new(1835, b"HY000");
 pub const ER_QUERY_TIMEOUT: ErrorCode = ErrorCode::new(3024, b"HY000");
 pub const ER_SECURE_TRANSPORT_REQUIRED: ErrorCode = ErrorCode::new(3159, b"HY000");
@@ -72,16 +70,9 @@ mod tests {
         let cut = Violation::Truncated { what: "a packet" };
         assert_eq!(ErrorCode::of(&cut).code, 1835);
         assert_eq!(ErrorCode::in_handshake(&cut).code, 1043);
-        let order = Violation::OutOfOrder {
-            expected: 0,
-            got: 1,
-        };
+        let order = Violation::OutOfOrder { expected: 0, got: 1 };
         assert_eq!(ErrorCode::in_handshake(&order).code, 1156);
-        let long = Violation::TooLong {
-            what: "a packet",
-            len: 2,
-            max: 1,
-        };
+        let long = Violation::TooLong { what: "a packet", len: 2, max: 1 };
         assert_eq!(ErrorCode::of(&long).code, 1153);
     }
 }

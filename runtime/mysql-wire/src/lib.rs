@@ -14,5 +14,6 @@ pub mod error_code;
 pub mod frame;
 pub mod lenenc;
 pub mod packet;
+pub mod relay;
 pub mod status;
 pub mod upstream;

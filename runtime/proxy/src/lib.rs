@@ -1,1 +1,28 @@
-//! Being written.
+//! The data plane: accepts clients, lets them in, carries their statements to servers and the
+//! replies back.
+//!
+//! It asks [`tidegate_hook::Hooks`] for every decision that belongs to the user and knows nothing
+//! of WebAssembly. `session` uses `conn`, `pool`, `route` and `auth`; nothing uses `session` but
+//! the accept loop. `route`, `pool::policy` and `pool::health` are pure.
+
+mod auth;
+mod charset;
+mod conn;
+mod listen;
+mod listener;
+mod pool;
+mod proxy;
+mod route;
+mod session;
+mod stop;
+mod tls;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use proxy::{Proxy, StartError};
+pub use tls::TlsError;
+
+/// Locks; what these locks guard is never left half done by a panic of another holder.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,306 @@
+//! Which packets make up the reply to a command.
+//!
+//! ```text
+//!  First ──ok/err──▶ Done            First ──column count──▶ Columns ──▶ (EOF) ──▶ Rows ──▶ Done
+//!  Prepared ──▶ Columns(parameters) ──▶ (EOF) ──▶ Columns ──▶ (EOF) ──▶ Done
+//! ```
+//! `SERVER_MORE_RESULTS_EXISTS` in the last packet of a result leads back to `First`.
+
+use tidegate_wire::Violation;
+
+use crate::status::StatusFlags;
+
+/// As many bytes of a packet as are needed to know what it is and what it says of the session.
+pub(super) const HEAD_MAX: usize = 24;
+
+const OK: u8 = 0x00;
+const LOCAL_INFILE: u8 = 0xfb;
+const EOF: u8 = 0xfe;
+const ERR: u8 = 0xff;
+/// An EOF packet is shorter than this; a row that begins with 0xfe is not.
+const EOF_LEN_MAX: usize = 9;
+
+/// What kind of reply a command has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// OK, ERR or EOF: `COM_PING`, `COM_INIT_DB`, `COM_RESET_CONNECTION`, `COM_STMT_RESET`, …
+    Simple,
+    /// `COM_QUERY` and `COM_STMT_EXECUTE`: any number of results.
+    Results,
+    /// `COM_STMT_PREPARE`.
+    Prepared,
+    /// `COM_STMT_FETCH`: rows without column definitions.
+    Rows,
+    /// `COM_FIELD_LIST`: column definitions up to an EOF.
+    Columns,
+    /// `COM_STATISTICS`: one packet of text.
+    Text,
+}
+
+/// What a reply said, as far as a proxy must know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The flags of the last OK or EOF packet; `None` if there was none.
+    pub status: Option<StatusFlags>,
+    /// The code of the ERR packet that ended the reply.
+    pub error: Option<u16>,
+    /// Rows of all results.
+    pub rows: u64,
+    /// Affected rows of all results.
+    pub affected: u64,
+}
+
+/// What a packet was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Other,
+    Row,
+    /// The EOF packet that ends column definitions, which `CLIENT_DEPRECATE_EOF` leaves out.
+    ColumnsEnd,
+    /// The last definition, where no EOF follows although an older client would expect one.
+    LastColumn,
+    /// The packet that ends the rows: an EOF, or an OK with the header of an EOF.
+    RowsEnd,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Simple,
+    First,
+    Prepared,
+    /// So many definitions are still to come, and then what is said.
+    Columns { left: u64, then: AfterColumns },
+    ColumnsEof(AfterColumns),
+    ColumnsUntilEof,
+    Rows,
+    Text,
+    Done,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AfterColumns {
+    Rows,
+    /// The result columns of a prepared statement.
+    Columns(u64),
+    Done,
+}
+
+/// The state of one reply.
+#[derive(Clone, Debug)]
+pub(super) struct Grammar {
+    phase: Phase,
+    deprecate_eof: bool,
+    summary: Summary,
+}
+
+impl Grammar {
+    pub(super) fn new(expect: Expect, deprecate_eof: bool) -> Self {
+        let phase = match expect {
+            Expect::Simple => Phase::Simple,
+            Expect::Results => Phase::First,
+            Expect::Prepared => Phase::Prepared,
+            Expect::Rows => Phase::Rows,
+            Expect::Columns => Phase::ColumnsUntilEof,
+            Expect::Text => Phase::Text,
+        };
+        Self { phase, deprecate_eof, summary: Summary::default() }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    pub(super) fn in_rows(&self) -> bool {
+        self.phase == Phase::Rows
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        self.summary
+    }
+
+    pub(super) fn add_rows(&mut self, rows: u64) {
+        self.summary.rows += rows;
+    }
+
+    /// Takes the first bytes of the next packet, at least `min(len, HEAD_MAX)` of them.
+    pub(super) fn packet(&mut self, head: &[u8], len: usize) -> Result<Seen, Violation> {
+        let Some(&first) = head.first() else {
+            // An empty row cannot be; an empty text can.
+            return self.text_only();
+        };
+        if first == ERR && !matches!(self.phase, Phase::Text | Phase::Columns { .. }) {
+            self.summary.error = Some(u16_at(head, 1)?);
+            self.phase = Phase::Done;
+            return Ok(Seen::Other);
+        }
+        match self.phase {
+            Phase::Simple => self.simple(head, first),
+            Phase::First => self.first(head, first),
+            Phase::Prepared => self.prepared(head, first),
+            Phase::Columns { left, then } => Ok(self.column(left, then)),
+            Phase::ColumnsEof(then) => self.columns_end(head, first, len, then),
+            Phase::ColumnsUntilEof => self.listed_column(head, first, len),
+            Phase::Rows => self.row(head, first, len),
+            Phase::Text => self.text_only(),
+            Phase::Done => Err(Violation::Unexpected { what: "packet after the end of a reply" }),
+        }
+    }
+
+    fn text_only(&mut self) -> Result<Seen, Violation> {
+        if self.phase != Phase::Text {
+            return Err(Violation::Malformed { what: "empty packet in a reply" });
+        }
+        self.phase = Phase::Done;
+        Ok(Seen::Other)
+    }
+
+    fn simple(&mut self, head: &[u8], first: u8) -> Result<Seen, Violation> {
+        match first {
+            OK => self.ok(head)?,
+            EOF => self.eof(head)?,
+            _ => return Err(Violation::Unexpected { what: "neither OK nor ERR" }),
+        }
+        self.phase = Phase::Done;
+        Ok(Seen::Other)
+    }
+
+    fn first(&mut self, head: &[u8], first: u8) -> Result<Seen, Violation> {
+        match first {
+            OK => {
+                self.ok(head)?;
+                self.end_of_result();
+            }
+            // Nobody was offered LOCAL INFILE, so nobody may ask for a file.
+            LOCAL_INFILE => return Err(Violation::Unexpected { what: "request for a local file" }),
+            _ => {
+                let (left, _) = lenenc(head)?;
+                self.phase = Phase::Columns { left, then: AfterColumns::Rows };
+            }
+        }
+        Ok(Seen::Other)
+    }
+
+    fn prepared(&mut self, head: &[u8], first: u8) -> Result<Seen, Violation> {
+        if first != OK {
+            return Err(Violation::Unexpected { what: "neither prepared nor ERR" });
+        }
+        let columns = u64::from(u16_at(head, 5)?);
+        let parameters = u64::from(u16_at(head, 7)?);
+        self.phase = match (parameters, columns) {
+            (0, 0) => Phase::Done,
+            (0, left) => Phase::Columns { left, then: AfterColumns::Done },
+            (left, 0) => Phase::Columns { left, then: AfterColumns::Done },
+            (left, columns) => Phase::Columns { left, then: AfterColumns::Columns(columns) },
+        };
+        Ok(Seen::Other)
+    }
+
+    fn column(&mut self, left: u64, then: AfterColumns) -> Seen {
+        if left > 1 {
+            self.phase = Phase::Columns { left: left - 1, then };
+            return Seen::Other;
+        }
+        if self.deprecate_eof {
+            self.after_columns(then);
+            Seen::LastColumn
+        } else {
+            self.phase = Phase::ColumnsEof(then);
+            Seen::Other
+        }
+    }
+
+    fn columns_end(
+        &mut self,
+        head: &[u8],
+        first: u8,
+        len: usize,
+        then: AfterColumns,
+    ) -> Result<Seen, Violation> {
+        if first != EOF || len >= EOF_LEN_MAX {
+            return Err(Violation::Unexpected { what: "no EOF after column definitions" });
+        }
+        self.eof(head)?;
+        let cursor = self.summary.status.is_some_and(|s| s.contains(StatusFlags::CURSOR_EXISTS));
+        // With a cursor the rows are fetched later; this EOF is all there is.
+        if cursor && then == AfterColumns::Rows {
+            self.end_of_result();
+            return Ok(Seen::RowsEnd);
+        }
+        self.after_columns(then);
+        Ok(Seen::ColumnsEnd)
+    }
+
+    fn after_columns(&mut self, then: AfterColumns) {
+        self.phase = match then {
+            AfterColumns::Rows => Phase::Rows,
+            AfterColumns::Columns(left) => Phase::Columns { left, then: AfterColumns::Done },
+            AfterColumns::Done => Phase::Done,
+        };
+    }
+
+    fn listed_column(&mut self, head: &[u8], first: u8, len: usize) -> Result<Seen, Violation> {
+        if first != EOF || len >= EOF_LEN_MAX {
+            return Ok(Seen::Other);
+        }
+        self.terminator(head)?;
+        self.phase = Phase::Done;
+        Ok(Seen::RowsEnd)
+    }
+
+    fn row(&mut self, head: &[u8], first: u8, len: usize) -> Result<Seen, Violation> {
+        let longest = if self.deprecate_eof { crate::frame::PAYLOAD_MAX } else { EOF_LEN_MAX };
+        if first != EOF || len >= longest {
+            self.summary.rows += 1;
+            return Ok(Seen::Row);
+        }
+        self.terminator(head)?;
+        self.end_of_result();
+        Ok(Seen::RowsEnd)
+    }
+
+    fn terminator(&mut self, head: &[u8]) -> Result<(), Violation> {
+        if self.deprecate_eof { self.ok(head) } else { self.eof(head) }
+    }
+
+    fn end_of_result(&mut self) {
+        let more = self.summary.status.is_some_and(|s| s.contains(StatusFlags::MORE_RESULTS));
+        self.phase = if more { Phase::First } else { Phase::Done };
+    }
+
+    fn ok(&mut self, head: &[u8]) -> Result<(), Violation> {
+        let body = head.get(1..).unwrap_or_default();
+        let (affected, used) = lenenc(body)?;
+        let body = body.get(used..).unwrap_or_default();
+        let (_last_insert_id, used) = lenenc(body)?;
+        self.summary.affected = self.summary.affected.saturating_add(affected);
+        self.summary.status = Some(StatusFlags::from_bits_retain(u16_at(body, used)?));
+        Ok(())
+    }
+
+    fn eof(&mut self, head: &[u8]) -> Result<(), Violation> {
+        // Before 4.1 an EOF was a single byte; a server that we log in to speaks 4.1.
+        self.summary.status = Some(StatusFlags::from_bits_retain(u16_at(head, 3)?));
+        Ok(())
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Result<u16, Violation> {
+    match bytes.get(at..at + 2) {
+        Some(&[low, high]) => Ok(u16::from_le_bytes([low, high])),
+        _ => Err(Violation::Truncated { what: "reply packet" }),
+    }
+}
+
+/// A length-encoded integer and how many bytes it took.
+fn lenenc(bytes: &[u8]) -> Result<(u64, usize), Violation> {
+    let width = match bytes.first() {
+        Some(&small @ ..=0xfa) => return Ok((u64::from(small), 1)),
+        Some(0xfc) => 2,
+        Some(0xfd) => 3,
+        Some(0xfe) => 8,
+        _ => return Err(Violation::Malformed { what: "length-encoded integer in a reply" }),
+    };
+    let digits = bytes.get(1..=width).ok_or(Violation::Truncated { what: "reply packet" })?;
+    let value = digits.iter().rev().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
+    Ok((value, width + 1))
+}

@@ -1,0 +1,72 @@
+//! A socket with or without TLS, without dynamic dispatch.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::{client, server};
+
+/// Where bytes come from and go to.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    /// We are the TLS server: a client's connection.
+    Accepted(Box<server::TlsStream<TcpStream>>),
+    /// We are the TLS client: a connection to a server.
+    Dialled(Box<client::TlsStream<TcpStream>>),
+    /// A TLS handshake took the socket and failed.
+    Closed,
+}
+
+impl Stream {
+    pub(super) fn socket(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Plain(socket) => Some(socket),
+            Self::Accepted(stream) => Some(stream.get_ref().0),
+            Self::Dialled(stream) => Some(stream.get_ref().0),
+            Self::Closed => None,
+        }
+    }
+}
+
+/// Runs the same expression on whichever stream it is.
+macro_rules! each {
+    ($self:ident, $stream:ident => $do:expr, closed: $closed:expr) => {
+        match $self.get_mut() {
+            Self::Plain($stream) => $do,
+            Self::Accepted($stream) => $do,
+            Self::Dialled($stream) => $do,
+            Self::Closed => $closed,
+        }
+    };
+}
+
+fn closed<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_read(cx, buffer), closed: closed())
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self, stream => Pin::new(stream).poll_write(cx, bytes), closed: closed())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_flush(cx), closed: closed())
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_shutdown(cx), closed: closed())
+    }
+}

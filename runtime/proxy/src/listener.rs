@@ -1,0 +1,275 @@
+//! All that the sessions of one listener share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use tidegate_config as config;
+use tidegate_hook::{
+    Hooked, Hooks, ListenerId, Outcome, SessionContext, Target, Targets, Verdict,
+};
+use tidegate_sql::{Dialect, Kind, digest_text};
+use tidegate_telemetry::{
+    KindLabel, ListenerMetrics, OutcomeLabel, QueryLog, QueryLogEntry, VerdictLabel,
+};
+
+use crate::auth::Verifiers;
+use crate::pool::Upstream;
+use crate::route::Place;
+use crate::tls::Acceptor;
+
+/// Numbers sessions for the whole process.
+static SESSIONS: AtomicU64 = AtomicU64::new(1);
+
+/// What listeners have in common.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) hooks: Arc<dyn Hooks>,
+    pub(crate) targets: Arc<Targets>,
+    pub(crate) upstreams: Arc<[Arc<Upstream>]>,
+}
+
+/// A listener, as its sessions see it.
+pub(crate) struct Listener {
+    id: ListenerId,
+    name: Arc<str>,
+    config: config::Listener,
+    shared: Shared,
+    default: Target,
+    verifiers: Verifiers,
+    acceptor: Option<Acceptor>,
+    metrics: Arc<ListenerMetrics>,
+    query_log: Option<QueryLog>,
+    sessions: AtomicUsize,
+}
+
+/// The end of a statement, for everyone who wants to know.
+pub(crate) struct Finished<'a> {
+    pub(crate) outcome: Outcome,
+    pub(crate) place: Place,
+    pub(crate) verdict: &'a Verdict,
+    pub(crate) text: Option<&'a [u8]>,
+}
+
+/// What a listener is made of.
+pub(crate) struct Parts {
+    pub(crate) id: ListenerId,
+    pub(crate) config: config::Listener,
+    pub(crate) shared: Shared,
+    pub(crate) default: Target,
+    pub(crate) verifiers: Verifiers,
+    pub(crate) acceptor: Option<Acceptor>,
+    pub(crate) metrics: Arc<ListenerMetrics>,
+    pub(crate) query_log: Option<QueryLog>,
+}
+
+impl Listener {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { id, config, shared, default, verifiers, acceptor, metrics, query_log } = parts;
+        let name = config.name.as_str().into();
+        let sessions = AtomicUsize::new(0);
+        Self {
+            id,
+            name,
+            config,
+            shared,
+            default,
+            verifiers,
+            acceptor,
+            metrics,
+            query_log,
+            sessions,
+        }
+    }
+
+    pub(crate) fn id(&self) -> ListenerId {
+        self.id
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn config(&self) -> &config::Listener {
+        &self.config
+    }
+
+    pub(crate) fn hooks(&self) -> &dyn Hooks {
+        &*self.shared.hooks
+    }
+
+    pub(crate) fn targets(&self) -> &Targets {
+        &self.shared.targets
+    }
+
+    pub(crate) fn upstreams(&self) -> &[Arc<Upstream>] {
+        &self.shared.upstreams
+    }
+
+    pub(crate) fn default_target(&self) -> Target {
+        self.default
+    }
+
+    pub(crate) fn verifiers(&self) -> &Verifiers {
+        &self.verifiers
+    }
+
+    pub(crate) fn acceptor(&self) -> Option<&Acceptor> {
+        self.acceptor.as_ref()
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<ListenerMetrics> {
+        &self.metrics
+    }
+
+    pub(crate) fn next_session(&self) -> u64 {
+        SESSIONS.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.sessions.load(Ordering::Relaxed) > self.config.max_sessions
+    }
+
+    /// Sessions that are open, this one among them once it has been counted.
+    pub(crate) fn count(self: &Arc<Self>) -> Counted {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(self))
+    }
+
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Statements must be looked at even if no plugin wants to: what they leave behind in a session
+    /// matters where there is more than one server, and the query log shows them.
+    pub(crate) fn looks_at_statements(&self) -> bool {
+        self.query_log.is_some()
+            || self.upstreams().iter().map(|upstream| upstream.servers.len()).sum::<usize>() > 1
+    }
+
+    pub(crate) fn logs_statements(&self) -> bool {
+        self.query_log.is_some()
+    }
+
+    pub(crate) fn reopen_log(&self) {
+        if let Some(log) = &self.query_log {
+            log.reopen();
+        }
+    }
+
+    /// Tells metrics, the query log and observers how a statement went.
+    pub(crate) fn finished(&self, context: &mut Box<SessionContext>, finished: &Finished<'_>) {
+        let Finished { outcome, place, verdict, .. } = finished;
+        let label = outcome_label(outcome);
+        self.metrics.statement(kind_label(outcome.kind), label, outcome.duration);
+        let wanted = self.hooks().wanted(self.id);
+        if wanted.contains(Hooked::SQL) {
+            self.metrics.verdict(verdict_label(verdict));
+        }
+        if let Some(server) = self.server_at(*place) {
+            server.metrics().statement(outcome.error_code == 0);
+        }
+        if let (Some(log), Some(text)) = (&self.query_log, finished.text) {
+            self.log(log, text, context, finished);
+        }
+        if wanted.contains(Hooked::SQL_OBSERVER) {
+            self.hooks().on_outcome(context, outcome);
+        }
+    }
+
+    /// The session is over.
+    pub(crate) fn closed(&self, context: &mut Box<SessionContext>, (received, sent): (u64, u64)) {
+        self.metrics.bytes(received, sent);
+        if self.hooks().wanted(self.id).contains(Hooked::CONNECTION_OBSERVER) {
+            self.hooks().on_closed(context, received, sent);
+        }
+    }
+
+    fn server_at(&self, place: Place) -> Option<&crate::pool::Server> {
+        Some(self.upstreams().get(place.upstream)?.servers.get(place.server)?)
+    }
+
+    fn log(
+        &self,
+        log: &QueryLog,
+        text: &[u8],
+        context: &SessionContext,
+        finished: &Finished<'_>,
+    ) {
+        let Finished { outcome, place, verdict, .. } = finished;
+        let client = context.peer.map(|peer| peer.to_string()).unwrap_or_default();
+        let annotations = verdict.annotations.as_deref();
+        let asked = self.hooks().wanted(self.id).contains(Hooked::SQL);
+        log.record(&QueryLogEntry {
+            time: SystemTime::now(),
+            listener: &self.name,
+            session: context.id,
+            trace_id: annotations.and_then(|notes| notes.trace_id.as_deref()),
+            user: &context.user,
+            client: &client,
+            database: context.database.as_deref(),
+            digest: outcome.digest,
+            query: &digest_text(text, Dialect::Mysql),
+            kind: kind_label(outcome.kind),
+            target: verdict.target.map(|id| self.targets().name(id)),
+            server: self.server_at(*place).map(|server| &*server.address),
+            rows: outcome.rows,
+            duration: outcome.duration,
+            outcome: outcome_label(outcome),
+            error_code: outcome.error_code,
+            verdict: asked.then(|| verdict_label(verdict)),
+            plugin: verdict.by.as_deref(),
+            tags: annotations.map_or(&[], |notes| &notes.tags),
+        });
+    }
+}
+
+/// Counts an open session until it is dropped.
+pub(crate) struct Counted(Arc<Listener>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn kind_label(kind: Kind) -> KindLabel {
+    match kind {
+        Kind::Read => KindLabel::Read,
+        Kind::Write => KindLabel::Write,
+        Kind::Ddl => KindLabel::Ddl,
+        Kind::Begin => KindLabel::Begin,
+        Kind::Commit => KindLabel::Commit,
+        Kind::Rollback => KindLabel::Rollback,
+        Kind::SessionState => KindLabel::SessionState,
+        Kind::Call => KindLabel::Call,
+        Kind::Admin => KindLabel::Admin,
+        Kind::Unknown => KindLabel::Unknown,
+    }
+}
+
+fn outcome_label(outcome: &Outcome) -> OutcomeLabel {
+    use tidegate_hook::OutcomeKind as Kind;
+    match outcome.outcome {
+        Kind::Ok => OutcomeLabel::Ok,
+        Kind::ServerError => OutcomeLabel::ServerError,
+        Kind::Rejected => OutcomeLabel::Rejected,
+        Kind::TimedOut => OutcomeLabel::TimedOut,
+        Kind::ClientGone => OutcomeLabel::ClientGone,
+        Kind::ProxyError => OutcomeLabel::ProxyError,
+    }
+}
+
+fn verdict_label(verdict: &Verdict) -> VerdictLabel {
+    match verdict.action() {
+        "route" => VerdictLabel::Route,
+        "rewrite" => VerdictLabel::Rewrite,
+        "reply" => VerdictLabel::Reply,
+        "reject" => VerdictLabel::Reject,
+        _ => VerdictLabel::Next,
+    }
+}

@@ -1,0 +1,154 @@
+//! A connection to a server that has logged in, and the short exchanges that tidegate has with it
+//! on its own account.
+
+use std::io;
+use std::time::Instant;
+
+use bytes::{BufMut, BytesMut};
+use thiserror::Error;
+use tidegate_mysql_wire::capabilities::Capabilities;
+use tidegate_mysql_wire::command::Command;
+use tidegate_mysql_wire::frame::{self, HEADER_LEN, Header};
+use tidegate_mysql_wire::lenenc;
+use tidegate_mysql_wire::packet::ErrPacket;
+use tidegate_mysql_wire::upstream::Session;
+use tidegate_wire::{Reader, Violation};
+
+use crate::conn::Conn;
+
+/// A server's reply to a command of our own is not longer than this.
+const REPLY_MAX: usize = 64 << 10;
+
+/// Nor has a query of our own more rows than this.
+const ROWS_MAX: usize = 10_000;
+
+/// Rows as text; `None` is NULL.
+pub(crate) type Rows = Vec<Vec<Option<Vec<u8>>>>;
+
+/// The connection is of no more use.
+#[derive(Debug, Error)]
+pub(crate) enum ServerLost {
+    #[error("the connection to the server was lost: {0}")]
+    Io(#[from] io::Error),
+    #[error("the server broke the protocol: {0}")]
+    Violation(#[from] Violation),
+    #[error("the server closed the connection")]
+    Closed,
+}
+
+/// A logged-in connection.
+#[derive(Debug)]
+pub(crate) struct ServerConn {
+    pub(crate) conn: Conn,
+    pub(crate) session: Session,
+    pub(crate) born: Instant,
+}
+
+impl ServerConn {
+    /// Sends commands in one write and reads one OK or ERR for each; the first ERR is returned.
+    pub(crate) async fn exchange(
+        &mut self,
+        commands: &[(Command, &[u8])],
+    ) -> Result<Result<(), ErrPacket>, ServerLost> {
+        let mut out = BytesMut::new();
+        for (command, argument) in commands {
+            write_command(&mut out, *command, argument);
+        }
+        self.conn.send(&out).await?;
+        let mut outcome = Ok(());
+        for _ in commands {
+            let reply = self.reply().await?;
+            outcome = outcome.and(reply);
+        }
+        Ok(outcome)
+    }
+
+    /// Reads one reply of a single packet, which must be OK, EOF or ERR.
+    pub(crate) async fn reply(&mut self) -> Result<Result<(), ErrPacket>, ServerLost> {
+        let payload = self.packet().await?;
+        let outcome = match payload.first() {
+            Some(0x00 | 0xfe) => Ok(()),
+            Some(0xff) => Err(ErrPacket::decode(&payload)?),
+            _ => return Err(Violation::Unexpected { what: "a result to a plain command" }.into()),
+        };
+        Ok(outcome)
+    }
+
+    /// Runs a query of our own and collects its rows, as text. `Err` is the server's refusal.
+    pub(crate) async fn query(&mut self, sql: &str) -> Result<Result<Rows, ErrPacket>, ServerLost> {
+        let mut out = BytesMut::new();
+        write_command(&mut out, Command::Query, sql.as_bytes());
+        self.conn.send(&out).await?;
+        let first = self.packet().await?;
+        let columns = match first.first() {
+            Some(0x00) => return Ok(Ok(Vec::new())),
+            Some(0xff) => return Ok(Err(ErrPacket::decode(&first)?)),
+            Some(&columns @ 1..=250) => usize::from(columns),
+            _ => return Err(Violation::Unexpected { what: "a reply to a query" }.into()),
+        };
+        let deprecate_eof = self.session.capabilities.contains(Capabilities::DEPRECATE_EOF);
+        for _ in 0..columns + usize::from(!deprecate_eof) {
+            self.packet().await?;
+        }
+        let mut rows = Vec::new();
+        loop {
+            let packet = self.packet().await?;
+            match packet.first() {
+                Some(0xfe) if packet.len() < REPLY_MAX => return Ok(Ok(rows)),
+                Some(0xff) => return Ok(Err(ErrPacket::decode(&packet)?)),
+                _ if rows.len() == ROWS_MAX => {
+                    let (len, max) = (rows.len() as u64, ROWS_MAX as u64);
+                    return Err(Violation::TooLong { what: "result", len, max }.into());
+                }
+                _ => rows.push(row(&packet, columns)?),
+            }
+        }
+    }
+
+    /// Reads one packet whole.
+    pub(crate) async fn packet(&mut self) -> Result<BytesMut, ServerLost> {
+        self.conn.fill_to(HEADER_LEN).await.map_err(lost)?;
+        let header = self.conn.inbox.as_slice().first_chunk::<HEADER_LEN>();
+        let len = header.map_or(0, |header| Header::decode(*header).len);
+        if len > REPLY_MAX {
+            let (len, max) = (len as u64, REPLY_MAX as u64);
+            return Err(Violation::TooLong { what: "reply", len, max }.into());
+        }
+        self.conn.fill_to(HEADER_LEN + len).await.map_err(lost)?;
+        let payload = BytesMut::from(&self.conn.inbox.as_slice()[HEADER_LEN..HEADER_LEN + len]);
+        self.conn.inbox.consume(HEADER_LEN + len);
+        Ok(payload)
+    }
+}
+
+/// Appends a command packet with sequence number 0.
+pub(crate) fn write_command(out: &mut BytesMut, command: Command, argument: &[u8]) {
+    let mut sequence = 0;
+    if argument.len() < frame::PAYLOAD_MAX - 1 {
+        out.reserve(HEADER_LEN + 1 + argument.len());
+        out.put_slice(&Header { len: argument.len() + 1, sequence }.encode());
+        out.put_u8(command as u8);
+        out.put_slice(argument);
+    } else {
+        let mut payload = Vec::with_capacity(argument.len() + 1);
+        payload.push(command as u8);
+        payload.extend_from_slice(argument);
+        frame::write(out, &mut sequence, &payload);
+    }
+}
+
+fn row(packet: &[u8], columns: usize) -> Result<Vec<Option<Vec<u8>>>, Violation> {
+    let mut reader = Reader::new(packet, "a row");
+    let mut row = Vec::with_capacity(columns);
+    for _ in 0..columns {
+        row.push(lenenc::read_nullable(&mut reader)?.map(<[u8]>::to_vec));
+    }
+    Ok(row)
+}
+
+fn lost(error: io::Error) -> ServerLost {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => ServerLost::Closed,
+        _ => ServerLost::Io(error),
+    }
+}

@@ -1,0 +1,264 @@
+//! The data plane as a whole: its listeners, its upstreams, its workers.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tidegate_config::{self as config, AuthMethod, Config};
+use tidegate_hook::{Hooks, ListenerId, Member, Target, Targets, set_current_worker};
+use tidegate_mysql_wire::auth::Flow;
+use tidegate_telemetry::{QueryLog, Telemetry};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{error, info};
+
+use crate::auth::Verifiers;
+use crate::listen::{accept, bind, check_free};
+use crate::listener::{Listener, Parts, Shared};
+use crate::pool::{Upstream, probe_forever};
+use crate::stop::Stop;
+use crate::tls::{Acceptor, TlsError};
+
+/// How often a worker that drains looks whether its last session has ended.
+const DRAIN_LOOK: Duration = Duration::from_millis(10);
+
+/// Why the data plane cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("upstream {upstream:?}: tls: {source}")]
+    UpstreamTls { upstream: String, source: TlsError },
+    #[error("listener {listener:?}: tls: {source}")]
+    ListenerTls { listener: String, source: TlsError },
+    #[error("listener {listener:?}: there is no upstream {upstream:?}")]
+    NoUpstream { listener: String, upstream: String },
+    #[error("listener {listener:?}: cannot listen on {address}: {source}")]
+    Bind { listener: String, address: SocketAddr, source: io::Error },
+    #[error("listener {listener:?}: query_log {}: {source}", .path.display())]
+    QueryLog { listener: String, path: PathBuf, source: io::Error },
+    #[error("cannot start a worker: {0}")]
+    Worker(#[source] io::Error),
+}
+
+/// The running data plane.
+pub struct Proxy {
+    listeners: Vec<Arc<Listener>>,
+    upstreams: Arc<[Arc<Upstream>]>,
+    discover: Vec<Vec<bool>>,
+    workers: Vec<Worker>,
+}
+
+struct Worker {
+    thread: JoinHandle<()>,
+    stop: Arc<Stop>,
+}
+
+impl Proxy {
+    /// Every place that a plugin can name, as the configuration has them.
+    #[must_use]
+    pub fn targets(config: &Config) -> Targets {
+        Targets::new(config.upstreams.iter().map(|upstream| {
+            let servers = upstream.servers.iter().map(|server| server.address.clone());
+            (upstream.name.as_str(), servers.collect())
+        }))
+    }
+
+    /// Binds all listeners and starts the workers.
+    ///
+    /// # Errors
+    /// [`StartError`], and then nothing runs.
+    pub fn start(
+        config: &Config,
+        hooks: Arc<dyn Hooks>,
+        targets: Arc<Targets>,
+        telemetry: &Telemetry,
+    ) -> Result<Self, StartError> {
+        let upstreams = upstreams(config, telemetry)?;
+        let shared = Shared { hooks, targets, upstreams: Arc::clone(&upstreams) };
+        let listeners = (0_u16..)
+            .zip(&config.listeners)
+            .map(|(id, listener)| {
+                let upstream = position(config, listener)?;
+                let id = ListenerId(id);
+                build(id, listener, upstream, &shared, telemetry).map(Arc::new)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        for listener in &config.listeners {
+            check_free(listener.bind).map_err(bind_error(listener))?;
+        }
+        let workers = (0..config.runtime.workers)
+            .map(|number| Worker::start(number, &listeners, config.runtime.shutdown))
+            .collect::<Result<Vec<_>, _>>()?;
+        let discover = config.upstreams.iter().map(|upstream| {
+            let servers = upstream.servers.iter();
+            servers.map(|server| server.role == config::Role::Discover).collect()
+        });
+        Ok(Self { discover: discover.collect(), listeners, upstreams, workers })
+    }
+
+    /// Starts watching the servers, on the runtime of the caller.
+    pub fn watch_servers(&self) {
+        for (upstream, discover) in self.upstreams.iter().zip(&self.discover) {
+            for (server, discover) in upstream.servers.iter().zip(discover) {
+                let (upstream, server) = (Arc::clone(upstream), Arc::clone(server));
+                tokio::spawn(probe_forever(upstream, server, *discover));
+            }
+        }
+    }
+
+    /// Whether clients can be served: every upstream has a server that is up.
+    ///
+    /// # Errors
+    /// Says which has none.
+    pub fn ready(&self) -> Result<(), String> {
+        for upstream in self.upstreams.iter() {
+            if !upstream.servers.iter().any(|server| server.is_up()) {
+                return Err(format!("upstream {}: no server is up", upstream.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sessions that are open.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.listeners.iter().map(|listener| listener.sessions()).sum()
+    }
+
+    /// Opens the query logs anew, after they were moved away.
+    pub fn reopen_logs(&self) {
+        for listener in &self.listeners {
+            listener.reopen_log();
+        }
+    }
+
+    /// Stops accepting, ends idle sessions, and lets the others finish what they do, for as long
+    /// as the configuration allows. Blocks until that is done.
+    pub fn shut_down(self) {
+        info!(sessions = self.sessions(), "shutting down");
+        for worker in &self.workers {
+            worker.stop.stop();
+        }
+        for worker in self.workers {
+            if worker.thread.join().is_err() {
+                error!("a worker has panicked");
+            }
+        }
+    }
+}
+
+impl Worker {
+    fn start(
+        number: usize,
+        listeners: &[Arc<Listener>],
+        shutdown: Duration,
+    ) -> Result<Self, StartError> {
+        let stop = Arc::new(Stop::default());
+        let mut sockets = Vec::new();
+        for listener in listeners {
+            let socket = bind(listener.config().bind).map_err(bind_error(listener.config()))?;
+            sockets.push((socket, Arc::clone(listener)));
+        }
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
+        let worker = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name(format!("worker-{number}"))
+            .spawn(move || {
+                set_current_worker(number);
+                work(&runtime, sockets, &worker, shutdown);
+            })
+            .map_err(StartError::Worker)?;
+        Ok(Self { thread, stop })
+    }
+}
+
+/// A worker's life: accept, and when told to stop, wait for its sessions.
+fn work(
+    runtime: &Runtime,
+    sockets: Vec<(std::net::TcpListener, Arc<Listener>)>,
+    stop: &Arc<Stop>,
+    shutdown: Duration,
+) {
+    runtime.block_on(async {
+        let mut accepting = JoinSet::new();
+        let mut listeners = Vec::new();
+        for (socket, listener) in sockets {
+            listeners.push(Arc::clone(&listener));
+            match TcpListener::from_std(socket) {
+                Ok(socket) => {
+                    accepting.spawn(accept(socket, listener, Arc::clone(stop)));
+                }
+                Err(why) => error!(listener = listener.name(), "cannot listen: {why}"),
+            }
+        }
+        stop.stopped().await;
+        accepting.shutdown().await;
+        let deadline = Instant::now() + shutdown;
+        let open = || listeners.iter().map(|listener| listener.sessions()).sum::<usize>();
+        while open() > 0 && Instant::now() < deadline {
+            sleep(DRAIN_LOOK).await;
+        }
+    });
+}
+
+fn upstreams(config: &Config, telemetry: &Telemetry) -> Result<Arc<[Arc<Upstream>]>, StartError> {
+    let upstreams = config.upstreams.iter().enumerate().map(|(position, upstream)| {
+        Upstream::new(position, upstream, telemetry).map(Arc::new).map_err(|source| {
+            StartError::UpstreamTls { upstream: upstream.name.clone(), source }
+        })
+    });
+    upstreams.collect()
+}
+
+fn position(config: &Config, listener: &config::Listener) -> Result<usize, StartError> {
+    let found = config.upstreams.iter().position(|upstream| upstream.name == listener.upstream);
+    found.ok_or_else(|| StartError::NoUpstream {
+        listener: listener.name.clone(),
+        upstream: listener.upstream.clone(),
+    })
+}
+
+fn build(
+    id: ListenerId,
+    listener: &config::Listener,
+    upstream: usize,
+    shared: &Shared,
+    telemetry: &Telemetry,
+) -> Result<Listener, StartError> {
+    let name = || listener.name.clone();
+    let acceptor = listener.tls.as_ref().map(Acceptor::new).transpose();
+    let acceptor =
+        acceptor.map_err(|source| StartError::ListenerTls { listener: name(), source })?;
+    let flow = match listener.default_auth {
+        AuthMethod::MysqlNativePassword => Flow::Native,
+        AuthMethod::CachingSha2Password => Flow::CachingSha2,
+    };
+    let verifiers = Verifiers::new(&listener.auth, &shared.upstreams[upstream], flow);
+    let metrics = telemetry.listener(&listener.name);
+    let query_log = listener.query_log.as_ref().map(|log| {
+        let path = log.path.clone();
+        QueryLog::open(&log.path, &metrics)
+            .map_err(|source| StartError::QueryLog { listener: name(), path, source })
+    });
+    let query_log = query_log.transpose()?;
+    Ok(Listener::new(Parts {
+        id,
+        config: listener.clone(),
+        shared: shared.clone(),
+        default: Target { upstream, member: Member::Any },
+        verifiers,
+        acceptor,
+        metrics,
+        query_log,
+    }))
+}
+
+fn bind_error(listener: &config::Listener) -> impl Fn(io::Error) -> StartError + '_ {
+    |source| StartError::Bind { listener: listener.name.clone(), address: listener.bind, source }
+}

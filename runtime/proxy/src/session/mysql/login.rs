@@ -1,0 +1,347 @@
+//! Letting a client in: who is it, may it come in, and is there a server for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use thiserror::Error;
+use tidegate_hook::{Hooked, SessionContext, SessionState, Target};
+use tidegate_mysql_wire::auth::Method;
+use tidegate_mysql_wire::capabilities::{Capabilities, SUPPORTED_BY_CLIENT_SIDE};
+use tidegate_mysql_wire::downstream::{
+    self, Accepted, Auth, ClientTls, Identified, Login, Offer, PACKET_MAX, Refusal, Step,
+};
+use tidegate_mysql_wire::error_code::{CR_CONN_HOST, ER_CON_COUNT};
+use tidegate_mysql_wire::frame::{HEADER_LEN, Packet, Packets};
+use tidegate_mysql_wire::packet::{ErrPacket, NONCE_LEN, OkPacket};
+use tidegate_mysql_wire::status::StatusFlags;
+use tidegate_telemetry::{LoginResult, SessionFailure};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+
+use super::{Session, farewell, reply};
+use crate::conn::{Conn, Stream};
+use crate::listener::Listener;
+use crate::pool::{Identity, LeaseError};
+use crate::route::Bonds;
+
+/// A request for TLS is so long; what follows it belongs to TLS and must stay in the socket.
+const TLS_REQUEST_LEN: usize = HEADER_LEN + 32;
+/// Servers of this version are what most clients know.
+const SERVER_VERSION: &str = "8.0.36-tidegate";
+/// The collation utf8mb4_general_ci.
+const COLLATION: u8 = 45;
+/// Client capabilities that shape what a server answers, and so must be the server's too.
+const SHAPING: Capabilities = Capabilities::FOUND_ROWS
+    .union(Capabilities::IGNORE_SPACE)
+    .union(Capabilities::INTERACTIVE)
+    .union(Capabilities::MULTI_STATEMENTS)
+    .union(Capabilities::MULTI_RESULTS)
+    .union(Capabilities::PS_MULTI_RESULTS)
+    .union(Capabilities::DEPRECATE_EOF)
+    .union(Capabilities::CONNECT_ATTRS);
+
+/// Why nobody came in.
+#[derive(Debug, Error)]
+enum LoginFailure {
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    #[error("{error}")]
+    Told { error: ErrPacket, sequence: u8, result: LoginResult },
+    #[error("the connection was lost: {0}")]
+    Lost(#[from] std::io::Error),
+    #[error("TLS: {0}")]
+    Tls(std::io::Error),
+    #[error("not logged in within {0:?}")]
+    TimedOut(Duration),
+}
+
+impl LoginFailure {
+    fn result(&self) -> LoginResult {
+        match self {
+            Self::Refused(refusal) => match refusal.reason {
+                downstream::Reason::Violation(_) => LoginResult::Violation,
+                downstream::Reason::TlsRequired => LoginResult::Tls,
+                _ => LoginResult::Denied,
+            },
+            Self::Told { result, .. } => *result,
+            Self::Lost(_) => LoginResult::ClientGone,
+            Self::Tls(_) => LoginResult::Tls,
+            Self::TimedOut(_) => LoginResult::TimedOut,
+        }
+    }
+}
+
+/// Takes a client through its login. `None`: it was told why not, and the connection is closed.
+pub(super) async fn login(listener: &Arc<Listener>, socket: TcpStream) -> Option<Session> {
+    let peer = socket.peer_addr().ok();
+    let mut client = Conn::new(socket);
+    let limit = listener.config().login_timeout;
+    let outcome = timeout(limit, enter(listener, &mut client))
+        .await
+        .unwrap_or(Err(LoginFailure::TimedOut(limit)));
+    let failure = match outcome {
+        Ok(entered) => {
+            listener.metrics().login(LoginResult::Ok);
+            return Some(entered.into_session(listener, client));
+        }
+        Err(failure) => failure,
+    };
+    listener.metrics().login(failure.result());
+    listener.metrics().session_failed(SessionFailure::Login);
+    info!(listener = listener.name(), peer = ?peer, "login failed: {failure}");
+    let mut out = BytesMut::new();
+    match &failure {
+        LoginFailure::Refused(refusal) => refusal.write(&mut out),
+        LoginFailure::Told { error, sequence, .. } => {
+            reply::error(&mut out, *sequence, Capabilities::PROTOCOL_41, error);
+        }
+        LoginFailure::Lost(_) | LoginFailure::Tls(_) | LoginFailure::TimedOut(_) => return None,
+    }
+    // Whether it arrives changes nothing any more.
+    drop(client.send(&out).await);
+    None
+}
+
+/// A client that is in, before it is a session.
+struct Entered {
+    context: Box<SessionContext>,
+    capabilities: Capabilities,
+    identity: Arc<Identity>,
+    accepted: Accepted,
+    default: Target,
+}
+
+impl Entered {
+    fn into_session(self, listener: &Arc<Listener>, client: Conn) -> Session {
+        Session {
+            listener: Arc::clone(listener),
+            client,
+            context: self.context,
+            capabilities: self.capabilities,
+            identity: self.identity,
+            credential: self.accepted.credential,
+            default: self.default,
+            leases: super::Leases::default(),
+            bonds: Bonds::default(),
+            opaque: false,
+            history: super::History::default(),
+            prepared: super::Prepared::default(),
+        }
+    }
+}
+
+async fn enter(listener: &Arc<Listener>, client: &mut Conn) -> Result<Entered, LoginFailure> {
+    let mut packets = Packets::new(PACKET_MAX);
+    let mut pending = BytesMut::new();
+    if listener.is_full() {
+        let message = format!("tidegate: listener {} has as many sessions as it may", listener.name());
+        let error = ErrPacket::new(ER_CON_COUNT, message);
+        return Err(LoginFailure::Told { error, sequence: 0, result: LoginResult::ProxyError });
+    }
+    let session = listener.next_session();
+    let mut reader = Reader { client, packets: &mut packets, pending: &mut pending };
+    let identified = identify(listener, &mut reader, session).await?;
+    let login = identified.login().clone();
+    let accepted = prove(listener, &mut reader, identified).await?;
+    let mut context = context(listener, reader.client, session, &login);
+    let default = admit(listener, &mut context, accepted.sequence)?;
+    let identity = Arc::new(Identity {
+        user: Arc::clone(&context.user),
+        database: context.database.clone(),
+        collation: login.collation,
+        capabilities: login.capabilities & SHAPING,
+    });
+    welcome(listener, default, &identity, &accepted).await?;
+    let mut out = BytesMut::new();
+    let ok = OkPacket { status: StatusFlags::AUTOCOMMIT, ..OkPacket::default() };
+    let mut sequence = accepted.sequence;
+    tidegate_mysql_wire::frame::write_with(&mut out, &mut sequence, |out| {
+        ok.encode(out, login.capabilities);
+    });
+    reader.client.send(&out).await?;
+    debug!(session, user = %context.user, database = ?context.database, "logged in");
+    Ok(Entered { context, capabilities: login.capabilities, identity, accepted, default })
+}
+
+/// Reads the packets of a login.
+struct Reader<'a> {
+    client: &'a mut Conn,
+    packets: &'a mut Packets,
+    pending: &'a mut BytesMut,
+}
+
+impl Reader<'_> {
+    async fn packet(&mut self, sequence: u8) -> Result<Packet, LoginFailure> {
+        loop {
+            let cut = self.packets.next(self.pending);
+            if let Some(packet) = cut.map_err(|violation| Refusal::violation(violation, sequence))? {
+                return Ok(packet);
+            }
+            let most = match self.client.stream() {
+                Stream::Plain(_) => TLS_REQUEST_LEN.saturating_sub(self.pending.len()),
+                _ => usize::MAX,
+            };
+            let most = if most == 0 { usize::MAX } else { most };
+            if self.client.fill_at_most(most).await? == 0 {
+                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+            }
+            self.pending.extend_from_slice(self.client.inbox.as_slice());
+            self.client.inbox.clear();
+        }
+    }
+}
+
+async fn identify(
+    listener: &Listener,
+    reader: &mut Reader<'_>,
+    session: u64,
+) -> Result<Identified, LoginFailure> {
+    let mut out = BytesMut::new();
+    let mut state = downstream::start(offer(listener, reader.client, session)?, &mut out);
+    reader.client.send(&out).await?;
+    loop {
+        let packet = reader.packet(1).await?;
+        match state.on_packet(packet)? {
+            Step::Identified(identified) => return Ok(identified),
+            Step::UpgradeTls(next) => {
+                let acceptor = listener.acceptor().ok_or_else(|| {
+                    LoginFailure::Tls(std::io::Error::other("there is no certificate"))
+                })?;
+                if !reader.pending.is_empty() {
+                    let early = std::io::Error::other("bytes before the TLS handshake");
+                    return Err(LoginFailure::Tls(early));
+                }
+                let upgrade = reader.client.upgrade(|socket| acceptor.accept(socket));
+                upgrade.await.map_err(LoginFailure::Tls)?;
+                state = next;
+            }
+        }
+    }
+}
+
+fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer, LoginFailure> {
+    let config = listener.config();
+    let host = client.peer().map(|peer| peer.ip().to_string());
+    Ok(Offer {
+        server_version: config.server_version.clone().unwrap_or_else(|| SERVER_VERSION.to_owned()),
+        connection_id: u32::try_from(session & u64::from(u32::MAX)).unwrap_or_default(),
+        nonce: nonce()?,
+        capabilities: SUPPORTED_BY_CLIENT_SIDE,
+        method: match config.default_auth {
+            tidegate_config::AuthMethod::MysqlNativePassword => Method::NativePassword,
+            tidegate_config::AuthMethod::CachingSha2Password => Method::CachingSha2Password,
+        },
+        tls: match config.tls.as_ref().map(|tls| tls.mode) {
+            None => ClientTls::Off,
+            Some(tidegate_config::ClientTlsMode::Prefer) => ClientTls::Prefer,
+            Some(tidegate_config::ClientTlsMode::Require) => ClientTls::Require,
+        },
+        collation: COLLATION,
+        status: StatusFlags::AUTOCOMMIT,
+        client_host: host.unwrap_or_else(|| "unknown".to_owned()),
+    })
+}
+
+/// Random bytes among the printable ones: some clients stop reading at a NUL.
+fn nonce() -> Result<[u8; NONCE_LEN], LoginFailure> {
+    let mut nonce = [0; NONCE_LEN];
+    getrandom::fill(&mut nonce).map_err(std::io::Error::other)?;
+    Ok(nonce.map(|byte| 33 + byte % 94))
+}
+
+/// Checks the client's password, by whatever packets its method needs.
+async fn prove(
+    listener: &Listener,
+    reader: &mut Reader<'_>,
+    identified: Identified,
+) -> Result<Accepted, LoginFailure> {
+    let (user, peer) = (identified.login().user.clone(), reader.client.peer());
+    let verifier = listener.verifiers().find(&user, peer).await.map_err(|why| {
+        warn!(listener = listener.name(), "cannot check users: {why}");
+        let error = ErrPacket::new(CR_CONN_HOST, "tidegate cannot check users at the moment");
+        LoginFailure::Told { error, sequence: 2, result: LoginResult::ProxyError }
+    })?;
+    let mut out = BytesMut::new();
+    let mut auth = identified.verify(verifier, &mut out);
+    loop {
+        match auth {
+            Auth::Accepted(accepted) => {
+                // A method may end with a word of its own before the OK.
+                reader.client.send(&out).await?;
+                return Ok(accepted);
+            }
+            Auth::Denied(refusal) => {
+                listener.verifiers().denied(&user);
+                return Err(refusal.into());
+            }
+            Auth::Continue(next) => {
+                reader.client.send(&out).await?;
+                out.clear();
+                let packet = reader.packet(4).await?;
+                auth = next.on_packet(packet, &mut out)?;
+            }
+        }
+    }
+}
+
+fn context(listener: &Listener, client: &Conn, id: u64, login: &Login) -> Box<SessionContext> {
+    let mut context = Box::new(SessionContext::default());
+    context.id = id;
+    context.listener = listener.id();
+    context.listener_name = Arc::clone(listener.shared_name());
+    context.user = login.user.as_str().into();
+    context.database = login.database.as_deref().map(Into::into);
+    context.peer = client.peer();
+    context.state.set(SessionState::TLS, login.tls);
+    context.refresh_identity();
+    context
+}
+
+/// Asks the plugins where this client's statements should go, if it may come in at all.
+fn admit(
+    listener: &Listener,
+    context: &mut Box<SessionContext>,
+    sequence: u8,
+) -> Result<Target, LoginFailure> {
+    let wanted = listener.hooks().wanted(listener.id());
+    if !wanted.contains(Hooked::CONNECTION) {
+        return Ok(listener.default_target());
+    }
+    let admission = listener.hooks().on_authenticated(context);
+    if let Some(rejection) = &admission.reject {
+        let error = reply::rejection(rejection);
+        return Err(LoginFailure::Told { error, sequence, result: LoginResult::Rejected });
+    }
+    let target = admission.target.and_then(|id| listener.targets().get(id));
+    Ok(target.unwrap_or_else(|| listener.default_target()))
+}
+
+/// Makes sure that a server takes this user and database, while the client still expects to hear
+/// of it. The connection is free again at once: an idle session holds none.
+async fn welcome(
+    listener: &Listener,
+    target: Target,
+    identity: &Arc<Identity>,
+    accepted: &Accepted,
+) -> Result<(), LoginFailure> {
+    let leased = match listener.upstreams().get(target.upstream) {
+        Some(upstream) => upstream.lease(target.member, identity, &accepted.credential).await,
+        None => Err(LeaseError::NoServer { target: String::new() }),
+    };
+    match leased {
+        Ok(leased) => {
+            leased.give_back(false);
+            Ok(())
+        }
+        Err(error) => {
+            warn!(listener = listener.name(), user = %identity.user, "no server for a login: {error}");
+            Err(LoginFailure::Told {
+                error: farewell::lease(&error),
+                sequence: accepted.sequence,
+                result: LoginResult::ProxyError,
+            })
+        }
+    }
+}

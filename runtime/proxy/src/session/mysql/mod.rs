@@ -1,0 +1,213 @@
+//! A MySQL or MariaDB client's session.
+//!
+//! [`login`] lets the client in; [`Session::run`] takes its commands one by one; [`query`] and
+//! [`execute`] carry out statements: ask the plugins, choose a server, send, relay the reply.
+
+mod command;
+mod execute;
+mod farewell;
+mod history;
+mod leases;
+mod login;
+mod prepared;
+mod query;
+mod relay;
+mod reply;
+mod state;
+mod statement;
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tidegate_hook::{SessionContext, Target};
+use tidegate_mysql_wire::auth::Credential;
+use tidegate_mysql_wire::capabilities::Capabilities;
+use tidegate_mysql_wire::command::Command;
+use tidegate_mysql_wire::error_code::{CR_SERVER_LOST, ER_SERVER_SHUTDOWN, ER_UNKNOWN_COM};
+use tidegate_mysql_wire::packet::ErrPacket;
+use tidegate_mysql_wire::relay::Expect;
+use tokio::net::TcpStream;
+use tracing::{debug, info};
+
+use self::command::{ClientLost, Head};
+use self::history::History;
+use self::leases::Leases;
+use self::prepared::Prepared;
+use crate::conn::Conn;
+use crate::listener::Listener;
+use crate::pool::Identity;
+use crate::route::Bonds;
+use crate::stop::{Interrupted, Stop};
+
+/// Why a session has ended.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    /// The client said so, or closed between two commands.
+    #[error("the client left")]
+    Quit,
+    #[error("{0}")]
+    Client(#[from] ClientLost),
+    /// What bound the session to a server went with the server. The client was told.
+    #[error("the session lost its server: {0}")]
+    Server(String),
+    #[error("tidegate is shutting down")]
+    Stopped,
+    #[error("idle for too long")]
+    Idle,
+}
+
+impl From<Interrupted> for End {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::Stopped => Self::Stopped,
+            Interrupted::Idle => Self::Idle,
+        }
+    }
+}
+
+/// A client that has logged in, and all that it holds.
+pub(crate) struct Session {
+    listener: Arc<Listener>,
+    client: Conn,
+    context: Box<SessionContext>,
+    /// What client and tidegate have agreed on.
+    capabilities: Capabilities,
+    identity: Arc<Identity>,
+    credential: Credential,
+    /// Where statements go that nobody routes elsewhere.
+    default: Target,
+    leases: Leases,
+    bonds: Bonds,
+    /// Statements have run that nobody looked at: what state they left is unknown.
+    opaque: bool,
+    history: History,
+    prepared: Prepared,
+}
+
+/// Serves one client from its first byte to its last.
+pub(crate) async fn serve(listener: Arc<Listener>, socket: TcpStream, stop: Arc<Stop>) {
+    let _open = listener.metrics().session();
+    if let Some(mut session) = login::login(&listener, socket).await {
+        let end = session.run(&stop).await;
+        session.close(&end).await;
+    }
+}
+
+impl Session {
+    async fn run(&mut self, stop: &Stop) -> End {
+        loop {
+            if let Err(end) = self.next(stop).await {
+                return end;
+            }
+        }
+    }
+
+    async fn next(&mut self, stop: &Stop) -> Result<(), End> {
+        if self.client.inbox.is_empty() {
+            let idle = stop.idle(self.client.fill(), self.listener.config().idle_timeout).await;
+            match idle? {
+                Ok(0) => return Err(End::Quit),
+                Ok(_) => {}
+                Err(error) => return Err(ClientLost::Io(error).into()),
+            }
+        }
+        let head = Head::read(&mut self.client, self.listener.config().max_packet).await?;
+        self.command(head).await
+    }
+
+    async fn command(&mut self, head: Head) -> Result<(), End> {
+        match head.command {
+            Some(Command::Query) => self.query(head).await,
+            Some(Command::StmtExecute) => self.execute(head).await,
+            Some(Command::StmtPrepare) => self.prepare(head).await,
+            Some(Command::StmtSendLongData) => self.long_data(head).await,
+            Some(Command::StmtReset) => self.reset_statement(head).await,
+            Some(Command::StmtFetch) => self.fetch(head).await,
+            Some(Command::StmtClose) => self.close_statement(head).await,
+            Some(Command::InitDb) => self.init_db(head).await,
+            Some(Command::Ping) => self.ping(head).await,
+            Some(Command::ResetConnection) => self.reset(head).await,
+            Some(Command::FieldList) => self.plain(head, Expect::Columns).await,
+            Some(Command::Statistics) => self.plain(head, Expect::Text).await,
+            Some(Command::Quit) => Err(End::Quit),
+            _ => self.unknown(head).await,
+        }
+    }
+
+    async fn ping(&mut self, head: Head) -> Result<(), End> {
+        self.discard(head).await?;
+        self.send_ok().await
+    }
+
+    /// Everything that the session has said is forgotten, as it would be by a server.
+    async fn reset(&mut self, head: Head) -> Result<(), End> {
+        self.discard(head).await?;
+        self.leases.give_back();
+        self.bonds = Bonds::default();
+        self.opaque = false;
+        self.history.clear();
+        self.prepared.clear();
+        self.set_database(self.identity.database.clone());
+        self.send_ok().await
+    }
+
+    async fn unknown(&mut self, head: Head) -> Result<(), End> {
+        self.discard(head).await?;
+        let name = head.command.map_or("an unknown command", Command::name);
+        let message = format!("tidegate does not carry {name} (0x{:02x})", head.code);
+        self.send_error(1, &ErrPacket::new(ER_UNKNOWN_COM, message)).await
+    }
+
+    async fn discard(&mut self, head: Head) -> Result<(), End> {
+        command::discard(&mut self.client, &head, self.listener.config().max_packet).await?;
+        Ok(())
+    }
+
+    async fn send_ok(&mut self) -> Result<(), End> {
+        let mut out = BytesMut::new();
+        reply::ok(&mut out, self.capabilities, self.status());
+        self.send(&out).await
+    }
+
+    async fn send_error(&mut self, sequence: u8, error: &ErrPacket) -> Result<(), End> {
+        let mut out = BytesMut::new();
+        reply::error(&mut out, sequence, self.capabilities, error);
+        self.send(&out).await
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), End> {
+        self.client.send(bytes).await.map_err(|error| ClientLost::Io(error).into())
+    }
+
+    /// Says farewell where the client can still hear it, and gives everything back.
+    async fn close(&mut self, end: &End) {
+        let farewell = match end {
+            End::Client(ClientLost::Violation(violation)) => Some(farewell::violation(violation)),
+            End::Stopped => {
+                Some(ErrPacket::new(ER_SERVER_SHUTDOWN, "tidegate is shutting down; connect again"))
+            }
+            End::Idle => {
+                Some(ErrPacket::new(CR_SERVER_LOST, "closed: the session was idle for too long"))
+            }
+            End::Quit | End::Client(_) | End::Server(_) => None,
+        };
+        if let Some(error) = farewell {
+            // Whether it arrives changes nothing any more.
+            drop(self.send_error(farewell::sequence(end), &error).await);
+        }
+        match end {
+            End::Quit | End::Stopped | End::Idle => debug!(session = self.context.id, "{end}"),
+            _ => info!(
+                session = self.context.id,
+                listener = %self.context.listener_name,
+                user = %self.context.user,
+                "session ended: {end}"
+            ),
+        }
+        if let Some(failure) = farewell::failure(end) {
+            self.listener.metrics().session_failed(failure);
+        }
+        self.leases.give_back();
+        self.listener.closed(&mut self.context, self.client.traffic());
+    }
+}

@@ -1,0 +1,96 @@
+//! `COM_QUERY`, and the other commands that are sent on as they are.
+
+use bytes::BytesMut;
+use tidegate_hook::StatementTraits;
+use tidegate_mysql_wire::command::Command;
+use tidegate_mysql_wire::relay::Expect;
+use tidegate_sql::Kind;
+
+use super::command::Head;
+use super::reply::Form;
+use super::state::Trace;
+use super::statement::{Asked, Outgoing};
+use super::{End, Session};
+use crate::pool::write_command;
+
+impl Session {
+    pub(super) async fn query(&mut self, head: Head) -> Result<(), End> {
+        let mut traits = StatementTraits::empty();
+        traits.set(StatementTraits::TRUNCATED, !head.is_whole());
+        let asked = self.ask_client(head, traits);
+        if let Some(answer) = &asked.verdict.answer {
+            self.discard(head).await?;
+            return self.answer(&asked, answer, Form::Text).await;
+        }
+        let outgoing = match &asked.verdict.rewrite {
+            None => Outgoing::Frames(head),
+            Some(text) => {
+                self.discard(head).await?;
+                let mut packet = BytesMut::new();
+                write_command(&mut packet, Command::Query, text.as_bytes());
+                Outgoing::Packet(packet)
+            }
+        };
+        self.carry_out(asked, outgoing, Expect::Results).await
+    }
+
+    /// `COM_INIT_DB`: as `USE`, and nobody is asked.
+    pub(super) async fn init_db(&mut self, head: Head) -> Result<(), End> {
+        let argument = head.argument(&self.client.inbox);
+        let name = String::from_utf8_lossy(argument).into_owned();
+        let trace = Trace::Database(Command::InitDb, argument.into(), name.into());
+        let asked = Asked::unasked(Kind::SessionState, trace);
+        self.carry_out(asked, Outgoing::Frames(head), Expect::Simple).await
+    }
+
+    /// A command that leaves nothing behind.
+    pub(super) async fn plain(&mut self, head: Head, expect: Expect) -> Result<(), End> {
+        let asked = Asked::unasked(Kind::Admin, Trace::None);
+        self.carry_out(asked, Outgoing::Frames(head), expect).await
+    }
+
+    /// Chooses a connection, sends, relays, and takes note of how it went.
+    async fn carry_out(
+        &mut self,
+        mut asked: Asked,
+        outgoing: Outgoing,
+        expect: Expect,
+    ) -> Result<(), End> {
+        let place = match self.place(&asked).await {
+            Ok(place) => place,
+            Err(error) => {
+                self.drain(&outgoing).await?;
+                return self.refuse(&asked, &error).await;
+            }
+        };
+        if let Some(done) = self.run_at(place, outgoing, expect, &asked).await? {
+            let trace = std::mem::take(&mut asked.trace);
+            self.settle(place, asked.kind, trace, done.summary);
+            self.finish_done(&asked, place, &done);
+        }
+        Ok(())
+    }
+
+    /// Looks at the text of a command that is still in the client's inbox.
+    pub(super) fn ask_client(&mut self, head: Head, traits: StatementTraits) -> Asked {
+        // The inbox is lent out for the time of the question; it holds the text.
+        let inbox = std::mem::take(&mut self.client.inbox);
+        let asked = self.ask(head.argument(&inbox), traits);
+        self.client.inbox = inbox;
+        asked
+    }
+}
+
+impl Asked {
+    /// For what plugins are not asked about.
+    pub(super) fn unasked(kind: Kind, trace: Trace) -> Self {
+        Self {
+            started: std::time::Instant::now(),
+            kind,
+            digest: 0,
+            verdict: tidegate_hook::Verdict::default(),
+            trace,
+            logged: None,
+        }
+    }
+}

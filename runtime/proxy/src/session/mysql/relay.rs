@@ -1,0 +1,184 @@
+//! Bringing a server's reply to the client as it comes.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use thiserror::Error;
+use tidegate_mysql_wire::frame::{HEADER_LEN, Header};
+use tidegate_mysql_wire::relay::{Expect, Scan, Scanner, Summary, Translator};
+use tidegate_wire::Violation;
+use tokio::time::sleep;
+
+use crate::conn::{Conn, Inbox};
+use crate::pool::ServerLost;
+
+/// No head of a packet, nor a packet that must be seen whole, is longer than this.
+const HELD_MAX: usize = 256 << 10;
+
+/// A reply that did not come to its end.
+#[derive(Debug, Error)]
+pub(super) enum RelayError {
+    #[error("the client's connection was lost: {0}")]
+    Client(std::io::Error),
+    #[error("{source}")]
+    Server {
+        source: ServerLost,
+        /// Where an ERR packet of our own can stand: the sequence number it must have.
+        /// `None` in the middle of a packet.
+        boundary: Option<u8>,
+    },
+}
+
+/// One reply on its way: as it is, or translated.
+enum Reply {
+    AsIs(Scanner),
+    Translated(Box<Translator>, BytesMut),
+}
+
+/// Which side leaves out EOF packets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DeprecateEof {
+    pub(super) client: bool,
+    pub(super) server: bool,
+}
+
+impl Reply {
+    fn new(expect: Expect, eof: DeprecateEof) -> Self {
+        if eof.client == eof.server {
+            Self::AsIs(Scanner::new(expect, eof.server))
+        } else {
+            Self::Translated(Box::new(Translator::new(expect, eof.client)), BytesMut::new())
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        match self {
+            Self::AsIs(scanner) => scanner.summary(),
+            Self::Translated(translator, _) => translator.summary(),
+        }
+    }
+
+    /// Where our own ERR packet could stand.
+    fn boundary(&self) -> Option<u8> {
+        match self {
+            Self::AsIs(scanner) => scanner.at_boundary().then(|| scanner.sequence()),
+            Self::Translated(reply, _) => reply.at_boundary().then(|| reply.sequence()),
+        }
+    }
+
+    fn lost(&self, source: impl Into<ServerLost>) -> RelayError {
+        RelayError::Server { source: source.into(), boundary: self.boundary() }
+    }
+
+    /// Sends on what can be sent of the server's inbox.
+    async fn advance(&mut self, client: &mut Conn, server: &mut Conn) -> Result<bool, RelayError> {
+        let boundary = self.boundary();
+        let broken = |violation| RelayError::Server {
+            source: ServerLost::Violation(violation),
+            boundary,
+        };
+        let scan = match self {
+            Self::AsIs(scanner) => {
+                let scan = scanner.scan(server.inbox.as_slice()).map_err(broken)?;
+                client.forward(server, scan.forward).await.map_err(RelayError::Client)?;
+                scan
+            }
+            Self::Translated(translator, out) => {
+                let scan = translator.translate(server.inbox.as_slice(), out).map_err(broken)?;
+                server.inbox.consume(scan.forward);
+                client.send(out).await.map_err(RelayError::Client)?;
+                out.clear();
+                scan
+            }
+        };
+        bounded(scan, &server.inbox).map_err(broken)?;
+        Ok(scan.done)
+    }
+}
+
+fn bounded(scan: Scan, inbox: &Inbox) -> Result<(), Violation> {
+    if !scan.done && inbox.len() > HELD_MAX {
+        let (len, max) = (inbox.len() as u64, HELD_MAX as u64);
+        return Err(Violation::TooLong { what: "packet to be seen whole", len, max });
+    }
+    Ok(())
+}
+
+/// A time limit, and what to do when it has passed.
+pub(super) struct TimeLimit<F> {
+    pub(super) after: Duration,
+    /// Ends the statement at the server, which then answers with an error.
+    pub(super) kill: F,
+}
+
+/// A server that was told to end a statement is given so long to say that it has.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// Relays one reply to its end. With a limit, the statement is killed when it has passed; the
+/// second value says whether that happened.
+pub(super) async fn relay<F: Future<Output = ()>>(
+    client: &mut Conn,
+    server: &mut Conn,
+    expect: Expect,
+    eof: DeprecateEof,
+    limit: Option<TimeLimit<F>>,
+) -> Result<(Summary, bool), RelayError> {
+    let mut reply = Reply::new(expect, eof);
+    let mut killed = false;
+    if let Some(limit) = limit
+        && server.inbox.is_empty()
+    {
+        killed = wait(server, limit).await.map_err(|source| reply.lost(source))?;
+    }
+    loop {
+        if server.inbox.len() > 0 && reply.advance(client, server).await? {
+            return Ok((reply.summary(), killed));
+        }
+        match server.fill().await {
+            Ok(0) => return Err(reply.lost(ServerLost::Closed)),
+            Ok(_) => {}
+            Err(error) => return Err(reply.lost(error)),
+        }
+    }
+}
+
+/// Waits for the first bytes of a reply under a time limit.
+async fn wait<F: Future<Output = ()>>(
+    server: &mut Conn,
+    limit: TimeLimit<F>,
+) -> Result<bool, ServerLost> {
+    tokio::select! {
+        biased;
+        filled = server.fill() => return first(filled?).map(|()| false),
+        () = sleep(limit.after) => {}
+    }
+    limit.kill.await;
+    tokio::select! {
+        biased;
+        filled = server.fill() => first(filled?).map(|()| true),
+        () = sleep(KILL_GRACE) => {
+            Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
+        }
+    }
+}
+
+fn first(count: usize) -> Result<(), ServerLost> {
+    if count == 0 { Err(ServerLost::Closed) } else { Ok(()) }
+}
+
+/// Waits for the whole first packet of a reply, which must be short, and shows its payload.
+pub(super) async fn first_packet(server: &mut Conn) -> Result<&mut [u8], ServerLost> {
+    let held = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => ServerLost::Closed,
+        _ => ServerLost::Io(error),
+    };
+    server.fill_to(HEADER_LEN).await.map_err(held)?;
+    let header = server.inbox.as_slice().first_chunk::<HEADER_LEN>();
+    let len = header.map_or(0, |header| Header::decode(*header).len);
+    if len > HELD_MAX {
+        let (len, max) = (len as u64, HELD_MAX as u64);
+        return Err(Violation::TooLong { what: "reply", len, max }.into());
+    }
+    server.fill_to(HEADER_LEN + len).await.map_err(held)?;
+    Ok(server.inbox.as_mut_slice().get_mut(HEADER_LEN..HEADER_LEN + len).unwrap_or_default())
+}

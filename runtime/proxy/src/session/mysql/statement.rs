@@ -1,0 +1,451 @@
+//! What queries and executions have in common: asking, choosing a connection, sending, relaying,
+//! and saying how it went.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tidegate_hook::{
+    Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, TargetId, Verdict,
+};
+use tidegate_mysql_wire::capabilities::Capabilities;
+use tidegate_mysql_wire::packet::ErrPacket;
+use tidegate_mysql_wire::relay::{Expect, Summary};
+use tidegate_sql::{Dialect, Kind, analyze};
+use tracing::{debug, warn};
+
+use super::command::{ClientLost, Head, Rest};
+use super::leases::Held;
+use super::relay::{DeprecateEof, RelayError, TimeLimit, relay};
+use super::state::{Trace, trace};
+use super::{End, Session, farewell, reply};
+use crate::conn::Conn;
+use crate::listener::Finished;
+use crate::pool::{Identity, LeaseError, ServerLost};
+use crate::route::{Place, Route, route};
+
+/// A statement between its arrival and its end.
+pub(super) struct Asked {
+    pub(super) started: Instant,
+    pub(super) kind: Kind,
+    pub(super) digest: u64,
+    pub(super) verdict: Verdict,
+    pub(super) trace: Trace,
+    /// The text for the query log, where there is one.
+    pub(super) logged: Option<Arc<[u8]>>,
+}
+
+/// What is sent to a server.
+pub(super) enum Outgoing {
+    /// The client's own bytes, from the front of its inbox.
+    Frames(Head),
+    /// Bytes of ours in the place of the client's command, which is gone from the inbox.
+    Packet(BytesMut),
+    /// Bytes of ours in the place of the part that is held; the rest follows as it comes.
+    Head(BytesMut, Head),
+}
+
+/// How a statement went that was sent.
+pub(super) struct Done {
+    pub(super) summary: Summary,
+    /// tidegate ended it at its time limit.
+    pub(super) killed: bool,
+}
+
+impl Session {
+    /// Looks at a statement, if anyone wants to, and asks the plugins about it.
+    pub(super) fn ask(&mut self, text: &[u8], mut traits: StatementTraits) -> Asked {
+        let started = Instant::now();
+        let wanted = self.listener.hooks().wanted(self.context.listener);
+        if wanted.is_empty() && !self.listener.looks_at_statements() {
+            self.opaque = true;
+            return Asked { started, ..Asked::unasked(Kind::Unknown, Trace::None) };
+        }
+        let analysis = analyze(text, Dialect::Mysql);
+        traits.set(StatementTraits::MULTIPLE, analysis.multiple);
+        let (kind, digest) = (analysis.kind, analysis.digest);
+        let verdict = self.decide(wanted, &Statement { bytes: text, kind, traits, digest });
+        let sent = verdict.rewrite.as_deref().map_or(text, str::as_bytes);
+        let trace = trace(kind, analysis.multiple, sent);
+        let logged = self.listener.logs_statements().then(|| text.into());
+        Asked { started, kind, digest, verdict, trace, logged }
+    }
+
+    /// Asks the plugins about the execution of a statement that was looked at when prepared.
+    pub(super) fn ask_again(&mut self, id: u32) -> Asked {
+        let started = Instant::now();
+        let wanted = self.listener.hooks().wanted(self.context.listener);
+        let Some(prepared) = self.prepared.get(id) else {
+            return Asked::unasked(Kind::Unknown, Trace::None);
+        };
+        let (kind, digest, trace) = (prepared.kind, prepared.digest, prepared.trace.clone());
+        let text = Arc::clone(&prepared.text);
+        let traits = StatementTraits::PREPARED;
+        let verdict = self.decide(wanted, &Statement { bytes: &text, kind, traits, digest });
+        let logged = self.listener.logs_statements().then_some(text);
+        Asked { started, kind, digest, verdict, trace, logged }
+    }
+
+    fn decide(&mut self, wanted: Hooked, statement: &Statement<'_>) -> Verdict {
+        if wanted.contains(Hooked::SQL) {
+            self.listener.hooks().on_statement(&mut self.context, statement)
+        } else {
+            Verdict::default()
+        }
+    }
+
+    /// The connection that a statement goes to. `Err` was answered already.
+    pub(super) async fn place(&mut self, asked: &Asked) -> Result<Place, LeaseError> {
+        self.place_for(asked.verdict.target).await
+    }
+
+    pub(super) async fn place_for(&mut self, target: Option<TargetId>) -> Result<Place, LeaseError> {
+        let wished = target.and_then(|id| self.listener.targets().get(id));
+        let target = match route(self.bonds, wished, self.default) {
+            Route::Held(place) if self.leases.at(place).is_some() => return Ok(place),
+            // What bound the session was lost with its server and said so; it starts anew.
+            Route::Held(_) => self.default,
+            Route::To(target) => target,
+        };
+        if let Some(place) = self.leases.for_target(target, self.listener.upstreams()) {
+            let bound = self.bonds.pin == Some(place) || self.opaque;
+            let stale = self.leases.at(place).is_some_and(|held| held.is_stale());
+            if bound || !stale {
+                return Ok(place);
+            }
+            debug!(session = self.context.id, "an idle connection was closed by its server");
+            self.leases.drop_at(place);
+            self.prepared.forget(place);
+        }
+        let upstream = self.listener.upstreams().get(target.upstream);
+        let upstream = upstream.ok_or_else(|| LeaseError::NoServer { target: String::new() })?;
+        let leased = upstream.lease(target.member, &self.identity, &self.credential).await?;
+        let held = Held::new(leased);
+        let place = held.place;
+        self.leases.drop_at(place);
+        self.leases.add(held);
+        Ok(place)
+    }
+
+    /// Sends a statement to the connection and relays the reply. `Ok(None)`: it failed, the client
+    /// was told, and the session goes on.
+    pub(super) async fn run_at(
+        &mut self,
+        place: Place,
+        outgoing: Outgoing,
+        expect: Expect,
+        asked: &Asked,
+    ) -> Result<Option<Done>, End> {
+        if !self.begin(place, outgoing, asked).await? {
+            return Ok(None);
+        }
+        self.relay_from(place, expect, asked).await
+    }
+
+    /// Sends a statement, after what the connection has missed. `false`: as [`Self::run_at`].
+    pub(super) async fn begin(
+        &mut self,
+        place: Place,
+        outgoing: Outgoing,
+        asked: &Asked,
+    ) -> Result<bool, End> {
+        if let Err(lost) = self.catch_up(place).await {
+            self.drain(&outgoing).await?;
+            self.lost(place, asked, &lost, Some(1)).await?;
+            return Ok(false);
+        }
+        if let Err(error) = self.send_at(place, outgoing).await? {
+            // The server may have said why, so its answer is still awaited.
+            debug!("the server took no more of a statement: {error}");
+        }
+        Ok(true)
+    }
+
+    /// Sends a command. The inner error is the server's.
+    pub(super) async fn send_at(
+        &mut self,
+        place: Place,
+        outgoing: Outgoing,
+    ) -> Result<Result<(), std::io::Error>, End> {
+        let max = self.listener.config().max_packet;
+        let Some(held) = self.leases.at(place) else {
+            return Err(End::Server("no connection is held there".to_owned()));
+        };
+        held.used = true;
+        let mut pending = std::mem::take(&mut held.pending);
+        let server = &mut held.leased.connection().conn;
+        send(&mut self.client, server, outgoing, &mut pending, max).await
+    }
+
+    /// Relays the reply to what was sent. `Ok(None)`: as [`Self::run_at`].
+    pub(super) async fn relay_from(
+        &mut self,
+        place: Place,
+        expect: Expect,
+        asked: &Asked,
+    ) -> Result<Option<Done>, End> {
+        let limit = asked.verdict.timeout.map(|after| self.time_limit(place, after));
+        let client_deprecates = self.capabilities.contains(Capabilities::DEPRECATE_EOF);
+        let Some(held) = self.leases.at(place) else {
+            return Err(End::Server("no connection is held there".to_owned()));
+        };
+        let eof = DeprecateEof { client: client_deprecates, server: held.deprecates_eof() };
+        let server = &mut held.leased.connection().conn;
+        match relay(&mut self.client, server, expect, eof, limit).await {
+            Ok((summary, killed)) => Ok(Some(Done { summary, killed })),
+            Err(RelayError::Client(error)) => {
+                // The server is in the middle of a reply that nobody will read.
+                self.leases.drop_at(place);
+                self.finish(asked, place, OutcomeKind::ClientGone, 0, 0);
+                Err(ClientLost::Io(error).into())
+            }
+            Err(RelayError::Server { source, boundary }) => {
+                self.lost(place, asked, &source, boundary).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Says on this connection what the session has said on others since.
+    pub(super) async fn catch_up(&mut self, place: Place) -> Result<(), ServerLost> {
+        let said = self.history.len();
+        let Some(held) = self.leases.at(place) else {
+            return Ok(());
+        };
+        if held.replayed == said {
+            return Ok(());
+        }
+        held.used = true;
+        let replayed = std::mem::replace(&mut held.replayed, said);
+        let missed = self.history.since(replayed);
+        let commands: Vec<_> =
+            missed.iter().map(|entry| (entry.command, &*entry.argument)).collect();
+        let Some(held) = self.leases.at(place) else {
+            return Ok(());
+        };
+        if let Err(refused) = held.leased.connection().exchange(&commands).await? {
+            warn!(
+                session = self.context.id,
+                server = %held.leased.server().address,
+                "a setting of the session was refused on another server: {refused}"
+            );
+        }
+        Ok(())
+    }
+
+    /// What ends a statement that takes too long: `KILL QUERY` on a connection of its own.
+    fn time_limit(
+        &mut self,
+        place: Place,
+        after: Duration,
+    ) -> TimeLimit<impl Future<Output = ()> + Send + use<>> {
+        let identity = Identity { database: None, ..(*self.identity).clone() };
+        let credential = self.credential.clone();
+        let victim = self.leases.at(place).map(|held| {
+            let id = held.leased.connection().session.connection_id;
+            (Arc::clone(held.leased.server()), id)
+        });
+        let kill = async move {
+            let Some((server, id)) = victim else { return };
+            match server.dial(&identity, &credential).await {
+                Ok(mut killer) => {
+                    let killed = killer.query(&format!("KILL QUERY {id}")).await;
+                    debug!(server = %server.address, ok = killed.is_ok(), "killed a statement");
+                }
+                Err(error) => warn!(server = %server.address, "cannot kill a statement: {error}"),
+            }
+        };
+        TimeLimit { after, kill }
+    }
+
+    /// A connection was lost under a statement. The client is told as much as it can hear.
+    pub(super) async fn lost(
+        &mut self,
+        place: Place,
+        asked: &Asked,
+        why: &ServerLost,
+        boundary: Option<u8>,
+    ) -> Result<(), End> {
+        let server = self.leases.at(place).map(|held| Arc::clone(held.leased.server()));
+        let address = server.as_ref().map_or("a server", |server| &server.address).to_owned();
+        if let Some(server) = &server {
+            server.failed(why);
+        }
+        let bound = self.bonds.transaction.is_some() || self.bonds.pin.is_some() || self.opaque;
+        self.leases.drop_at(place);
+        self.prepared.forget(place);
+        let consequence = match (self.bonds.transaction, self.bonds.pin) {
+            (Some(_), _) => "; the open transaction is lost, and so this session ends",
+            (None, Some(_)) => "; the session's state is lost, and so it ends",
+            (None, None) if self.opaque => "; the session ends",
+            (None, None) => "; whether it was carried out is not known",
+        };
+        warn!(session = self.context.id, server = %address, "{why}{consequence}");
+        let error = farewell::server_lost(&address, &why.to_string(), consequence);
+        self.finish(asked, place, OutcomeKind::ProxyError, error.code, 0);
+        let Some(sequence) = boundary else {
+            return Err(End::Server(why.to_string()));
+        };
+        self.send_error(sequence, &error).await?;
+        if bound { Err(End::Server(why.to_string())) } else { Ok(()) }
+    }
+
+    /// No connection could be had. The client is told, and the session goes on.
+    pub(super) async fn refuse(&mut self, asked: &Asked, error: &LeaseError) -> Result<(), End> {
+        debug!(session = self.context.id, "no connection for a statement: {error}");
+        let error = farewell::lease(error);
+        self.finish(asked, self.nowhere(), OutcomeKind::ProxyError, error.code, 0);
+        self.send_error(1, &error).await
+    }
+
+    /// Answers in the server's place.
+    pub(super) async fn answer(
+        &mut self,
+        asked: &Asked,
+        answer: &Answer,
+        form: reply::Form,
+    ) -> Result<(), End> {
+        let mut out = BytesMut::new();
+        let refused = match answer {
+            Answer::Reject(rejection) => Err(reply::rejection(rejection)),
+            Answer::Reply(made) => {
+                reply::reply(&mut out, form, self.capabilities, self.status(), made)
+            }
+        };
+        let (outcome, code) = match refused {
+            Ok(()) => (OutcomeKind::Ok, 0),
+            Err(error) => {
+                out.clear();
+                reply::error(&mut out, 1, self.capabilities, &error);
+                (OutcomeKind::Rejected, error.code)
+            }
+        };
+        self.send(&out).await?;
+        self.finish(asked, self.nowhere(), outcome, code, 0);
+        Ok(())
+    }
+
+    /// Tells metrics, the query log and observers how a statement went.
+    pub(super) fn finish(
+        &mut self,
+        asked: &Asked,
+        place: Place,
+        outcome: OutcomeKind,
+        error_code: u16,
+        rows: u64,
+    ) {
+        let outcome = Outcome {
+            digest: asked.digest,
+            kind: asked.kind,
+            outcome,
+            error_code: error_code.into(),
+            rows,
+            duration: asked.started.elapsed(),
+        };
+        self.listener.finished(
+            &mut self.context,
+            &Finished {
+                outcome,
+                place,
+                verdict: &asked.verdict,
+                text: asked.logged.as_deref(),
+            },
+        );
+    }
+
+    /// As [`Self::finish`], for a reply that came from the server.
+    pub(super) fn finish_done(&mut self, asked: &Asked, place: Place, done: &Done) {
+        let Done { summary, killed } = done;
+        let outcome = match (summary.error, killed) {
+            (Some(_), true) => OutcomeKind::TimedOut,
+            (Some(_), false) => OutcomeKind::ServerError,
+            (None, _) => OutcomeKind::Ok,
+        };
+        let rows = if summary.rows > 0 { summary.rows } else { summary.affected };
+        self.finish(asked, place, outcome, summary.error.unwrap_or_default(), rows);
+    }
+
+    /// Refuses a command with an error of our own.
+    pub(super) async fn refuse_command(&mut self, head: Head, error: &ErrPacket) -> Result<(), End> {
+        self.discard(head).await?;
+        self.send_error(1, error).await
+    }
+
+    pub(super) async fn drain(&mut self, outgoing: &Outgoing) -> Result<(), End> {
+        match outgoing {
+            Outgoing::Frames(head) => self.discard(*head).await,
+            Outgoing::Packet(_) => Ok(()),
+            Outgoing::Head(_, head) => {
+                let mut rest = Rest::of(head, self.listener.config().max_packet);
+                while !rest.is_done() {
+                    let piece = rest.next(&mut self.client).await?;
+                    self.client.inbox.consume(piece);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// For what reached no server.
+    fn nowhere(&self) -> Place {
+        Place { upstream: self.default.upstream, server: usize::MAX }
+    }
+}
+
+/// Sends a command. The inner error is the server's: it may have answered all the same.
+async fn send(
+    client: &mut Conn,
+    server: &mut Conn,
+    outgoing: Outgoing,
+    pending: &mut BytesMut,
+    max: usize,
+) -> Result<Result<(), std::io::Error>, End> {
+    let (head, sent) = match outgoing {
+        Outgoing::Packet(bytes) => return Ok(send_with(server, pending, &bytes).await),
+        Outgoing::Frames(head) => {
+            let framed = head.framed();
+            let held = client.inbox.as_slice().get(..framed).unwrap_or_default();
+            let sent = send_with(server, pending, held).await;
+            client.inbox.consume(framed);
+            (head, sent)
+        }
+        Outgoing::Head(bytes, head) => (head, send_with(server, pending, &bytes).await),
+    };
+    if head.is_whole() {
+        return Ok(sent);
+    }
+    stream(client, server, &head, max, sent).await
+}
+
+/// Sends what is still to come of a command, piece by piece.
+async fn stream(
+    client: &mut Conn,
+    server: &mut Conn,
+    head: &Head,
+    max: usize,
+    mut sent: Result<(), std::io::Error>,
+) -> Result<Result<(), std::io::Error>, End> {
+    let mut rest = Rest::of(head, max);
+    while !rest.is_done() {
+        let piece = rest.next(client).await?;
+        // A server that takes no more has its say afterwards; the client's bytes are drained.
+        match sent {
+            Ok(()) => sent = server.forward(client, piece).await,
+            Err(_) => client.inbox.consume(piece),
+        }
+    }
+    Ok(sent)
+}
+
+/// One write, also when commands without a reply go ahead.
+async fn send_with(
+    server: &mut Conn,
+    pending: &mut BytesMut,
+    bytes: &[u8],
+) -> Result<(), std::io::Error> {
+    if pending.is_empty() {
+        return server.send(bytes).await;
+    }
+    pending.extend_from_slice(bytes);
+    server.send(pending).await
+}

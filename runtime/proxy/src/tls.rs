@@ -1,0 +1,216 @@
+//! TLS on either side, from the configuration to what rustls wants.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig,
+    SignatureScheme,
+};
+use thiserror::Error;
+use tidegate_config::{ClientTls, ServerTls, ServerTlsMode};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::conn::Stream;
+
+/// What is wrong with the files that TLS needs.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    #[error("{}: {reason}; expected PEM", .path.display())]
+    File { path: PathBuf, reason: String },
+    #[error("{0}")]
+    Rustls(#[from] rustls::Error),
+    #[error("{0}")]
+    Verifier(#[from] rustls::server::VerifierBuilderError),
+    #[error("{name:?} is no name that a certificate can have; set tls.server_name")]
+    Name { name: String },
+}
+
+/// TLS towards clients.
+#[derive(Clone)]
+pub(crate) struct Acceptor(TlsAcceptor);
+
+impl Acceptor {
+    pub(crate) fn new(tls: &ClientTls) -> Result<Self, TlsError> {
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?;
+        let builder = match &tls.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(ca) => {
+                let roots = Arc::new(roots(ca)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+                builder.with_client_cert_verifier(verifier.allow_unauthenticated().build()?)
+            }
+        };
+        let config = builder.with_single_cert(certificates(&tls.certificate)?, key(&tls.key)?)?;
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    pub(crate) async fn accept(&self, socket: TcpStream) -> io::Result<Stream> {
+        Ok(Stream::Accepted(Box::new(self.0.accept(socket).await?)))
+    }
+}
+
+/// TLS towards a server.
+#[derive(Clone)]
+pub(crate) struct Dialler {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl Dialler {
+    /// `None` when TLS is disabled. `host` is the server's name unless the configuration has one.
+    pub(crate) fn new(tls: &ServerTls, host: &str) -> Result<Option<Self>, TlsError> {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?;
+        let verifier: Arc<dyn ServerCertVerifier> = match (tls.mode, &tls.ca) {
+            (ServerTlsMode::Disable, _) => return Ok(None),
+            (ServerTlsMode::VerifyCa, Some(ca)) => Arc::new(AnyName(web_pki(ca)?)),
+            (ServerTlsMode::VerifyFull, Some(ca)) => web_pki(ca)?,
+            _ => Arc::new(AnyCertificate(provider())),
+        };
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let config = match (&tls.certificate, &tls.key) {
+            (Some(certificate), Some(private)) => {
+                builder.with_client_auth_cert(certificates(certificate)?, key(private)?)?
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        let name = tls.server_name.as_deref().unwrap_or(host);
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| TlsError::Name { name: name.to_owned() })?;
+        Ok(Some(Self { connector: TlsConnector::from(Arc::new(config)), name }))
+    }
+
+    pub(crate) async fn dial(&self, socket: TcpStream) -> io::Result<Stream> {
+        let stream = self.connector.connect(self.name.clone(), socket).await?;
+        Ok(Stream::Dialled(Box::new(stream)))
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn at(path: &Path) -> impl Fn(rustls::pki_types::pem::Error) -> TlsError + '_ {
+    move |error| TlsError::File { path: path.to_owned(), reason: error.to_string() }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = CertificateDer::pem_file_iter(path).map_err(at(path))?;
+    let found = found.collect::<Result<Vec<_>, _>>().map_err(at(path))?;
+    if found.is_empty() {
+        return Err(TlsError::File { path: path.to_owned(), reason: "no certificate".to_owned() });
+    }
+    Ok(found)
+}
+
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(at(path))
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate)?;
+    }
+    Ok(roots)
+}
+
+fn web_pki(ca: &Path) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
+    let roots = Arc::new(roots(ca)?);
+    Ok(WebPkiServerVerifier::builder_with_provider(roots, provider()).build()?)
+}
+
+/// `verify-ca`: the chain must be right, the name may be any.
+#[derive(Debug)]
+struct AnyName(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.0.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// `prefer` and `require`: encrypted, but to whoever answers, as the configuration says.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
