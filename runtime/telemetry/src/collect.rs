@@ -60,16 +60,12 @@ pub(crate) fn seconds(nanoseconds: u64) -> f64 {
 
 fn labelled(desc: &Desc, labels: &[&str]) -> proto::Metric {
     debug_assert_eq!(desc.variable_labels.len(), labels.len(), "{}", desc.fq_name);
-    let pairs = desc
-        .variable_labels
-        .iter()
-        .zip(labels)
-        .map(|(name, value)| {
-            let mut pair = proto::LabelPair::default();
-            pair.set_name(name.clone());
-            pair.set_value((*value).to_owned());
-            pair
-        });
+    let pairs = desc.variable_labels.iter().zip(labels).map(|(name, value)| {
+        let mut pair = proto::LabelPair::default();
+        pair.set_name(name.clone());
+        pair.set_value((*value).to_owned());
+        pair
+    });
     proto::Metric::from_label(pairs.collect())
 }
 

@@ -69,16 +69,13 @@ impl Histogram {
         let mut histogram = proto::Histogram::default();
         histogram.set_bucket(buckets);
         histogram.set_sample_count(total + self.count(BOUNDS.len()));
-        let sum = self
-            .0
-            .sum(|cells| cells.nanoseconds.load(Ordering::Relaxed));
+        let sum = self.0.sum(|cells| cells.nanoseconds.load(Ordering::Relaxed));
         histogram.set_sample_sum(seconds(sum));
         histogram
     }
 
     fn count(&self, bucket: usize) -> u64 {
-        self.0
-            .sum(|cells| cells.counts[bucket].load(Ordering::Relaxed))
+        self.0.sum(|cells| cells.counts[bucket].load(Ordering::Relaxed))
     }
 }
 
@@ -93,11 +90,7 @@ mod tests {
             histogram.observe(Duration::from_micros(microseconds));
         }
         let snapshot = histogram.snapshot();
-        let counts: Vec<_> = snapshot
-            .get_bucket()
-            .iter()
-            .map(|b| b.cumulative_count())
-            .collect();
+        let counts: Vec<_> = snapshot.get_bucket().iter().map(|b| b.cumulative_count()).collect();
         assert_eq!(counts[..3], [2, 4, 4], "50 µs, 100 µs, 250 µs");
         assert_eq!(counts[15..], [4, 6], "5 s, 10 s");
         assert_eq!(snapshot.get_sample_count(), 7);

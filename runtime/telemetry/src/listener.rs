@@ -173,10 +173,7 @@ mod tests {
             r#"tidegate_pins_total{listener="orders",reason="transaction"} 1"#,
             r#"tidegate_query_log_dropped_total{listener="orders"} 0"#,
         ] {
-            assert!(
-                text.lines().any(|shown| shown == line),
-                "no {line} in\n{text}"
-            );
+            assert!(text.lines().any(|shown| shown == line), "no {line} in\n{text}");
         }
         drop(session);
         let closed = r#"tidegate_sessions{listener="orders"} 0"#;

@@ -23,20 +23,13 @@ pub enum LogError {
 /// # Errors
 /// The filter is wrong, or the process logs already.
 pub fn init_logging(filter: &str, json: bool) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(filter).map_err(|source| LogError::Filter {
-        filter: filter.to_owned(),
-        source,
-    })?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr);
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|source| LogError::Filter { filter: filter.to_owned(), source })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     if json {
         lines.json().flatten_event(true).finish().try_init()?;
     } else {
-        lines
-            .with_ansi(stderr().is_terminal())
-            .finish()
-            .try_init()?;
+        lines.with_ansi(stderr().is_terminal()).finish().try_init()?;
     }
     Ok(())
 }
@@ -48,12 +41,7 @@ mod tests {
     #[test]
     fn a_wrong_filter_and_a_second_start_are_refused() {
         let wrong = init_logging("tidegate=loud", false).unwrap_err();
-        assert!(
-            wrong
-                .to_string()
-                .starts_with("`tidegate=loud` does not say"),
-            "{wrong}"
-        );
+        assert!(wrong.to_string().starts_with("`tidegate=loud` does not say"), "{wrong}");
         init_logging("off", false).unwrap();
         let twice = init_logging("off", true).unwrap_err();
         assert!(matches!(twice, LogError::Twice(_)), "{twice}");

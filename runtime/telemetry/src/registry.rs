@@ -49,20 +49,14 @@ impl Telemetry {
 
     /// The handles of a listener; the same ones whenever it is asked for.
     pub fn listener(&self, name: &str) -> Arc<ListenerMetrics> {
-        let mut handles = self
-            .listener_handles
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut handles = self.listener_handles.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Arc::new(self.listeners.listener(name));
         Arc::clone(handles.entry(name.to_owned()).or_insert_with(make))
     }
 
     /// The handles of a server of an upstream; the same ones whenever it is asked for.
     pub fn server(&self, upstream: &str, server: &str) -> Arc<ServerMetrics> {
-        let mut handles = self
-            .server_handles
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut handles = self.server_handles.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Arc::new(self.servers.server(upstream, server));
         let key = (upstream.to_owned(), server.to_owned());
         Arc::clone(handles.entry(key).or_insert_with(make))
@@ -120,10 +114,7 @@ pub(crate) fn resolve(
     labels: &[&str],
     words: &[&'static str],
 ) -> Vec<IntCounter> {
-    words
-        .iter()
-        .map(|word| counters.with_label_values(&[labels, &[*word]].concat()))
-        .collect()
+    words.iter().map(|word| counters.with_label_values(&[labels, &[*word]].concat())).collect()
 }
 
 #[cfg(test)]
@@ -143,17 +134,9 @@ mod tests {
             let name = family.name();
             assert!(name.starts_with("tidegate_"), "{name}");
             let counter = family.get_field_type() == MetricType::COUNTER;
-            assert_eq!(
-                counter,
-                name.ends_with("_total"),
-                "{name}: only counters end in _total"
-            );
+            assert_eq!(counter, name.ends_with("_total"), "{name}: only counters end in _total");
             let histogram = family.get_field_type() == MetricType::HISTOGRAM;
-            assert_eq!(
-                histogram,
-                name.ends_with("_duration_seconds"),
-                "{name}: base units"
-            );
+            assert_eq!(histogram, name.ends_with("_duration_seconds"), "{name}: base units");
             let help = family.help();
             assert!(help.ends_with('.') && help.len() > 20, "{name}: {help}");
             for unit in ["_ms", "_us", "_kb", "_millis", "_micros"] {
@@ -165,17 +148,8 @@ mod tests {
     #[test]
     fn nothing_is_registered_twice_for_one_listener() {
         let telemetry = Telemetry::new().unwrap();
-        assert!(Arc::ptr_eq(
-            &telemetry.listener("a"),
-            &telemetry.listener("a")
-        ));
-        assert!(Arc::ptr_eq(
-            &telemetry.server("a", "b:1"),
-            &telemetry.server("a", "b:1")
-        ));
-        assert!(!Arc::ptr_eq(
-            &telemetry.server("a", "b:1"),
-            &telemetry.server("a", "c:1")
-        ));
+        assert!(Arc::ptr_eq(&telemetry.listener("a"), &telemetry.listener("a")));
+        assert!(Arc::ptr_eq(&telemetry.server("a", "b:1"), &telemetry.server("a", "b:1")));
+        assert!(!Arc::ptr_eq(&telemetry.server("a", "b:1"), &telemetry.server("a", "c:1")));
     }
 }

@@ -37,22 +37,15 @@ pub struct ServerMetrics {
 impl ServerMetrics {
     /// The pool's connections by what they do, and the sessions that wait for one.
     pub fn connections(&self, active: usize, idle: usize, waiting: usize) {
-        for (gauge, count) in [
-            (&self.active, active),
-            (&self.idle, idle),
-            (&self.waiting, waiting),
-        ] {
+        for (gauge, count) in [(&self.active, active), (&self.idle, idle), (&self.waiting, waiting)]
+        {
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 
     /// An attempt to connect and log in ended.
     pub fn connected(&self, ok: bool, duration: Duration) {
-        let connects = if ok {
-            &self.connects_ok
-        } else {
-            &self.connects_failed
-        };
+        let connects = if ok { &self.connects_ok } else { &self.connects_failed };
         connects.inc();
         self.connect_duration.observe(duration.as_secs_f64());
     }
@@ -142,11 +135,7 @@ impl ServerVecs {
                 "Sessions that wait for a connection to a server.",
                 LABELS,
             )?,
-            up: gauges(
-                "tidegate_server_up",
-                "1 while a server takes traffic, else 0.",
-                LABELS,
-            )?,
+            up: gauges("tidegate_server_up", "1 while a server takes traffic, else 0.", LABELS)?,
             primary: gauges(
                 "tidegate_server_primary",
                 "1 while a server is its upstream's primary, else 0.",
@@ -184,10 +173,7 @@ impl ServerVecs {
     pub(crate) fn server(&self, upstream: &str, server: &str) -> ServerMetrics {
         let labels = [upstream, server];
         let connects = |result| self.connects.with_label_values(&[upstream, server, result]);
-        let connections = |state| {
-            self.connections
-                .with_label_values(&[upstream, server, state])
-        };
+        let connections = |state| self.connections.with_label_values(&[upstream, server, state]);
         ServerMetrics {
             active: connections("active"),
             idle: connections("idle"),
@@ -298,10 +284,7 @@ mod tests {
             format!(r#"errors_total{{upstream="orders",{db}}} 1"#),
         ] {
             let line = format!("tidegate_server_{line}");
-            assert!(
-                text.lines().any(|shown| shown == line),
-                "no {line} in\n{text}"
-            );
+            assert!(text.lines().any(|shown| shown == line), "no {line} in\n{text}");
         }
     }
 }

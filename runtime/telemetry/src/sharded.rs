@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 /// One copy of `T` for each of a few threads; a reader adds them up.
 ///
-/// `T` holds atomics, since more threads than copies may come. Two threads that share a copy stay
+/// `T` is made of atomics or locks, since more threads than copies may come. Two threads that share a copy stay
 /// correct and are merely slower.
 #[derive(Debug)]
 pub(crate) struct Sharded<T> {
@@ -19,13 +19,10 @@ struct Padded<T>(T);
 
 impl<T> Sharded<T> {
     pub(crate) fn new(make: impl Fn() -> T) -> Self {
-        let count = available_parallelism()
-            .map_or(1, usize::from)
-            .next_power_of_two()
-            .min(64);
-        Self {
-            shards: (0..count).map(|_| Padded(make())).collect(),
-        }
+        // Twice as many as workers, so that other threads seldom share with one of them.
+        let workers = available_parallelism().map_or(1, usize::from);
+        let count = (2 * workers).next_power_of_two().min(128);
+        Self { shards: (0..count).map(|_| Padded(make())).collect() }
     }
 
     /// The copy of the calling thread.
@@ -36,15 +33,17 @@ impl<T> Sharded<T> {
         &self.shards[index].0
     }
 
+    /// The copies of all threads.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.shards.iter().map(|shard| &shard.0)
+    }
+
     pub(crate) fn sum(&self, read: impl Fn(&T) -> u64) -> u64 {
-        self.shards
-            .iter()
-            .map(|shard| read(&shard.0))
-            .fold(0, u64::wrapping_add)
+        self.iter().map(read).fold(0, u64::wrapping_add)
     }
 }
 
-/// Threads are numbered as they come, so that workers, which start first, have copies of their own.
+/// Threads are numbered as they come, so that workers, which start together, do not share.
 static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {

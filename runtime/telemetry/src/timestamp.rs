@@ -1,23 +1,40 @@
 //! Points in time as RFC 3339 writes them.
 
-use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Writes a point in time in UTC, to the millisecond: `2026-01-31T23:59:59.123Z`.
-pub(crate) struct Rfc3339(pub(crate) SystemTime);
+/// A point in time in UTC, to the millisecond: `2026-01-31T23:59:59.123Z`.
+///
+/// Put together digit by digit, since the formatting machinery takes ten times as long.
+pub(crate) struct Rfc3339([u8; 24]);
 
-impl fmt::Display for Rfc3339 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Rfc3339 {
+    pub(crate) fn new(time: SystemTime) -> Self {
         // A clock that stands before 1970 is wrong anyway.
-        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
         let (year, month, day) = civil(days);
-        let (hour, minute) = (second / 3600, second / 60 % 60);
-        let (second, milli) = (second % 60, since.subsec_millis());
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
-        )
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        digits(&mut text[0..4], year);
+        digits(&mut text[5..7], month);
+        digits(&mut text[8..10], day);
+        digits(&mut text[11..13], second / 3600);
+        digits(&mut text[14..16], second / 60 % 60);
+        digits(&mut text[17..19], second % 60);
+        digits(&mut text[20..23], since.subsec_millis().into());
+        Self(text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // Digits and the ASCII between them.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// Fills `place` with the last digits of `number`.
+fn digits(place: &mut [u8], mut number: u64) {
+    for digit in place.iter_mut().rev() {
+        *digit = b"0123456789"[usize::try_from(number % 10).unwrap_or(0)];
+        number /= 10;
     }
 }
 
@@ -32,11 +49,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
@@ -48,8 +61,9 @@ mod tests {
 
     #[test]
     fn known_points_in_time() {
-        let show =
-            |milliseconds| Rfc3339(UNIX_EPOCH + Duration::from_millis(milliseconds)).to_string();
+        let show = |milliseconds| {
+            Rfc3339::new(UNIX_EPOCH + Duration::from_millis(milliseconds)).as_str().to_owned()
+        };
         assert_eq!(show(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(show(951_782_400_000), "2000-02-29T00:00:00.000Z");
         assert_eq!(show(1_000_000_000_999), "2001-09-09T01:46:40.999Z");

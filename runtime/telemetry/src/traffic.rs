@@ -31,10 +31,7 @@ struct Cells {
 
 impl Traffic {
     fn new() -> Self {
-        Self {
-            cells: Sharded::new(Cells::default),
-            durations: Histogram::new(),
-        }
+        Self { cells: Sharded::new(Cells::default), durations: Histogram::new() }
     }
 
     #[inline]
@@ -96,23 +93,14 @@ impl TrafficCollector {
                 "Bytes that clients have sent.",
                 &["listener"],
             )?,
-            sent: describe(
-                "tidegate_sent_bytes_total",
-                "Bytes sent to clients.",
-                &["listener"],
-            )?,
+            sent: describe("tidegate_sent_bytes_total", "Bytes sent to clients.", &["listener"])?,
         })
     }
 
     /// The traffic of a listener, which is shown from now on.
     pub(crate) fn listener(&self, name: &str) -> Arc<Traffic> {
-        let mut listeners = self
-            .listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let traffic = listeners
-            .entry(name.to_owned())
-            .or_insert_with(|| Traffic::new().into());
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let traffic = listeners.entry(name.to_owned()).or_insert_with(|| Traffic::new().into());
         Arc::clone(traffic)
     }
 
@@ -143,10 +131,7 @@ impl TrafficCollector {
             counters(&self.statements, self.statements(listener, traffic)),
             histograms(&self.durations, vec![durations]),
             counters(&self.verdicts, self.verdicts(listener, traffic)),
-            counters(
-                &self.received,
-                vec![counter(&self.received, &[listener], received)],
-            ),
+            counters(&self.received, vec![counter(&self.received, &[listener], received)]),
             counters(&self.sent, vec![counter(&self.sent, &[listener], sent)]),
         ]
     }
@@ -154,25 +139,13 @@ impl TrafficCollector {
 
 impl Collector for TrafficCollector {
     fn desc(&self) -> Vec<&Desc> {
-        vec![
-            &self.statements,
-            &self.durations,
-            &self.verdicts,
-            &self.received,
-            &self.sent,
-        ]
+        vec![&self.statements, &self.durations, &self.verdicts, &self.received, &self.sent]
     }
 
     /// One family for each listener and name; the registry joins those of one name.
     fn collect(&self) -> Vec<proto::MetricFamily> {
-        let listeners = self
-            .listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        listeners
-            .iter()
-            .flat_map(|(name, traffic)| self.family(name, traffic))
-            .collect()
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().flat_map(|(name, traffic)| self.family(name, traffic)).collect()
     }
 }
 
@@ -202,10 +175,7 @@ mod tests {
             r#"tidegate_statement_duration_seconds_bucket{listener="orders",le="+Inf"} 2"#,
             r#"tidegate_statement_duration_seconds_count{listener="orders"} 2"#,
         ] {
-            assert!(
-                text.lines().any(|shown| shown == line),
-                "no {line} in\n{text}"
-            );
+            assert!(text.lines().any(|shown| shown == line), "no {line} in\n{text}");
         }
     }
 
@@ -220,10 +190,7 @@ mod tests {
         for (name, count) in [("a", 2), ("b", 1)] {
             let labels = format!(r#"{{kind="ddl",listener="{name}",outcome="ok"}}"#);
             let line = format!("tidegate_statements_total{labels} {count}");
-            assert!(
-                text.lines().any(|shown| shown == line),
-                "no {line} in\n{text}"
-            );
+            assert!(text.lines().any(|shown| shown == line), "no {line} in\n{text}");
         }
         assert_eq!(text.matches("# TYPE tidegate_statements_total").count(), 1);
     }

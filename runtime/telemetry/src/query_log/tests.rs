@@ -2,8 +2,9 @@ use std::time::UNIX_EPOCH;
 
 use serde_json::{Value, json};
 
-use crate::Telemetry;
+use crate::{KindLabel, OutcomeLabel, Telemetry, VerdictLabel};
 
+use super::entry::QUERY_MAX;
 use super::*;
 
 fn entry() -> QueryLogEntry<'static> {
@@ -33,9 +34,7 @@ fn entry() -> QueryLogEntry<'static> {
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'), "no line is cut");
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
@@ -98,47 +97,25 @@ fn long_statements_are_cut_between_characters() {
     let telemetry = Telemetry::new().unwrap();
     let log = QueryLog::open(&path, &telemetry.listener("orders")).unwrap();
     let query = "x".to_owned() + &"ö".repeat(QUERY_MAX);
-    log.record(&QueryLogEntry {
-        query: &query,
-        ..entry()
-    });
+    log.record(&QueryLogEntry { query: &query, ..entry() });
     drop(log);
-    assert_eq!(
-        lines(&path)[0]["query"].as_str().unwrap().len(),
-        QUERY_MAX - 1
-    );
+    assert_eq!(lines(&path)[0]["query"].as_str().unwrap().len(), QUERY_MAX - 1);
 }
 
 #[test]
 fn reopening_follows_a_moved_file_and_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let (path, moved) = (
-        directory.path().join("queries.log"),
-        directory.path().join("old.log"),
-    );
+    let (path, moved) = (directory.path().join("queries.log"), directory.path().join("old.log"));
     let telemetry = Telemetry::new().unwrap();
     let log = QueryLog::open(&path, &telemetry.listener("orders")).unwrap();
-    log.record(&QueryLogEntry {
-        session: 1,
-        ..entry()
-    });
+    log.record(&QueryLogEntry { session: 1, ..entry() });
     std::fs::rename(&path, &moved).unwrap();
-    log.record(&QueryLogEntry {
-        session: 2,
-        ..entry()
-    });
-    log.reopen();
-    log.record(&QueryLogEntry {
-        session: 3,
-        ..entry()
-    });
+    log.record(&QueryLogEntry { session: 2, ..entry() });
+    log.reopen().unwrap();
+    log.record(&QueryLogEntry { session: 3, ..entry() });
     drop(log);
-    let sessions = |path| {
-        lines(path)
-            .iter()
-            .map(|line| line["session"].clone())
-            .collect::<Vec<_>>()
-    };
+    let sessions =
+        |path| lines(path).iter().map(|line| line["session"].clone()).collect::<Vec<_>>();
     assert_eq!(sessions(&moved), [1, 2]);
     assert_eq!(sessions(&path), [3]);
 }
@@ -157,10 +134,7 @@ fn every_line_is_written_or_counted_as_dropped() {
     });
     drop(log);
     let written = u64::try_from(lines(&path).len()).unwrap();
-    assert!(
-        written >= 8192,
-        "what the queue holds is written: {written}"
-    );
+    assert!(written > 0, "what the buffers hold is written");
     assert_eq!(written + metrics.query_log_dropped().get(), 40_000);
 }
 
@@ -178,9 +152,27 @@ fn what_the_disk_refuses_is_counted() {
 fn a_file_that_cannot_be_opened_is_an_error() {
     let telemetry = Telemetry::new().unwrap();
     let directory = tempfile::tempdir().unwrap();
-    QueryLog::open(
-        &directory.path().join("no/queries.log"),
-        &telemetry.listener("a"),
-    )
-    .unwrap_err();
+    QueryLog::open(&directory.path().join("no/queries.log"), &telemetry.listener("a")).unwrap_err();
+}
+
+#[test]
+fn a_writer_that_has_fallen_asleep_is_woken() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("queries.log");
+    let telemetry = Telemetry::new().unwrap();
+    let log = QueryLog::open(&path, &telemetry.listener("orders")).unwrap();
+    wait_until(|| log.shared.asleep.load(Ordering::Acquire));
+    log.record(&entry());
+    wait_until(|| lines(&path).len() == 1);
+    wait_until(|| log.shared.asleep.load(Ordering::Acquire));
+    log.record(&entry());
+    wait_until(|| lines(&path).len() == 2);
+}
+
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(std::time::Instant::now() < deadline, "it did not happen within 20 s");
+        std::thread::yield_now();
+    }
 }
