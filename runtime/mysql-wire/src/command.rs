@@ -83,10 +83,7 @@ mod tests {
         for command in ALL {
             assert_eq!(Command::from_u8(command.code()), Some(*command));
         }
-        assert_eq!(
-            Command::from_u8(0x16).map(Command::name),
-            Some("COM_STMT_PREPARE")
-        );
+        assert_eq!(Command::from_u8(0x16).map(Command::name), Some("COM_STMT_PREPARE"));
         assert_eq!(Command::from_u8(0x99), None);
     }
 }

@@ -69,9 +69,7 @@ pub struct Offer {
 
 /// Greets a client.
 pub fn start(mut offer: Offer, out: &mut BytesMut) -> ExpectResponse {
-    offer
-        .capabilities
-        .set(Capabilities::SSL, offer.tls != ClientTls::Off);
+    offer.capabilities.set(Capabilities::SSL, offer.tls != ClientTls::Off);
     let greeting = Greeting {
         server_version: offer.server_version.clone(),
         connection_id: offer.connection_id,
@@ -83,11 +81,7 @@ pub fn start(mut offer: Offer, out: &mut BytesMut) -> ExpectResponse {
     };
     let mut sequence = 0;
     frame::write_with(out, &mut sequence, |out| greeting.encode(out));
-    ExpectResponse {
-        offer,
-        sequence,
-        encrypted: false,
-    }
+    ExpectResponse { offer, sequence, encrypted: false }
 }
 
 /// The client must say who it is.
@@ -122,27 +116,16 @@ impl ExpectResponse {
         if self.offer.tls == ClientTls::Require && !self.encrypted {
             return Err(Refusal::tls_required(self.sequence));
         }
-        if !response
-            .capabilities
-            .contains(Capabilities::SECURE_CONNECTION)
-        {
+        if !response.capabilities.contains(Capabilities::SECURE_CONNECTION) {
             return Err(Refusal::method_unsupported(self.sequence));
         }
-        let Self {
-            offer,
-            sequence,
-            encrypted,
-        } = self;
-        Ok(Step::Identified(Identified::new(
-            offer, response, encrypted, sequence,
-        )))
+        let Self { offer, sequence, encrypted } = self;
+        Ok(Step::Identified(Identified::new(offer, response, encrypted, sequence)))
     }
 
     fn upgrade(mut self) -> Result<Step, Refusal> {
         if self.encrypted || self.offer.tls == ClientTls::Off {
-            let violation = Violation::Unexpected {
-                what: "request for TLS",
-            };
+            let violation = Violation::Unexpected { what: "request for TLS" };
             return Err(Refusal::violation(violation, self.sequence));
         }
         self.encrypted = true;
@@ -176,10 +159,7 @@ fn take_turn(sequence: &mut u8, got: u8) -> Result<(), Refusal> {
     *sequence = got.wrapping_add(1);
     match got == expected {
         true => Ok(()),
-        false => Err(Refusal::violation(
-            Violation::OutOfOrder { expected, got },
-            *sequence,
-        )),
+        false => Err(Refusal::violation(Violation::OutOfOrder { expected, got }, *sequence)),
     }
 }
 

@@ -66,11 +66,7 @@ impl Packets {
     /// Refuses packets with a payload of more than `max` bytes, all their parts together.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self {
-            max,
-            joined: BytesMut::new(),
-            next_part: None,
-        }
+        Self { max, joined: BytesMut::new(), next_part: None }
     }
 
     /// The next whole packet of `buf`; `None` if more bytes are needed.
@@ -99,17 +95,12 @@ impl Packets {
         let len = self.joined.len() + header.len;
         if len > self.max {
             let (len, max) = (len as u64, self.max as u64);
-            return Err(Violation::TooLong {
-                what: "a packet",
-                len,
-                max,
-            });
+            return Err(Violation::TooLong { what: "a packet", len, max });
         }
         match self.next_part {
-            Some(expected) if expected != header.sequence => Err(Violation::OutOfOrder {
-                expected,
-                got: header.sequence,
-            }),
+            Some(expected) if expected != header.sequence => {
+                Err(Violation::OutOfOrder { expected, got: header.sequence })
+            }
             _ => Ok(()),
         }
     }
@@ -153,23 +144,13 @@ pub fn write_with(out: &mut BytesMut, sequence: &mut u8, encode: impl FnOnce(&mu
         let whole = out.split_off(start);
         return write(out, sequence, &whole[HEADER_LEN..]);
     }
-    let header = Header {
-        len,
-        sequence: *sequence,
-    }
-    .encode();
+    let header = Header { len, sequence: *sequence }.encode();
     out[start..start + HEADER_LEN].copy_from_slice(&header);
     *sequence = sequence.wrapping_add(1);
 }
 
 fn write_part(out: &mut BytesMut, sequence: &mut u8, part: &[u8]) {
-    out.put_slice(
-        &Header {
-            len: part.len(),
-            sequence: *sequence,
-        }
-        .encode(),
-    );
+    out.put_slice(&Header { len: part.len(), sequence: *sequence }.encode());
     out.put_slice(part);
     *sequence = sequence.wrapping_add(1);
 }

@@ -98,14 +98,8 @@ mod tests {
 
     #[test]
     fn a_claimed_length_is_checked() {
-        let mut huge = Reader::new(
-            &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
-            "text",
-        );
-        assert_eq!(
-            read_bytes(&mut huge),
-            Err(Violation::Truncated { what: "text" })
-        );
+        let mut huge = Reader::new(&[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], "text");
+        assert_eq!(read_bytes(&mut huge), Err(Violation::Truncated { what: "text" }));
     }
 
     #[test]

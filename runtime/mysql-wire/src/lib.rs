@@ -17,3 +17,6 @@ pub mod packet;
 pub mod relay;
 pub mod status;
 pub mod upstream;
+
+#[cfg(test)]
+mod handshake_tests;

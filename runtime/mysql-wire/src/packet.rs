@@ -28,3 +28,21 @@ pub use prepare_ok::PrepareOk;
 pub use result_set::{Cell, NotOfType, binary_result_set, prepared, result_set};
 pub use ssl_request::SslRequest;
 pub use text_row::TextRow;
+
+/// What every decoder is tried with.
+#[cfg(test)]
+mod cuts {
+    use tidegate_wire::Violation;
+
+    /// Any part of a packet must be refused, and nothing may panic.
+    pub(super) fn are_refused<T: std::fmt::Debug>(
+        whole: &[u8],
+        decode: impl Fn(&[u8]) -> Result<T, Violation>,
+    ) {
+        decode(whole).unwrap();
+        for cut in 0..whole.len() {
+            let decoded = decode(&whole[..cut]);
+            assert!(decoded.is_err(), "cut at {cut} of {}: {decoded:?}", whole.len());
+        }
+    }
+}

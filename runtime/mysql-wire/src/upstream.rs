@@ -80,3 +80,6 @@ pub struct Session {
     /// Whether it is encrypted.
     pub tls: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,9 +58,5 @@ pub fn recover(
 }
 
 fn mask(digest2: &[u8; LEN], nonce: &[u8; NONCE_LEN]) -> [u8; LEN] {
-    Sha256::new()
-        .chain_update(digest2)
-        .chain_update(nonce)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(digest2).chain_update(nonce).finalize().into()
 }

@@ -49,9 +49,5 @@ pub fn recover(
 }
 
 fn mask(nonce: &[u8; NONCE_LEN], stage2: &[u8; LEN]) -> [u8; LEN] {
-    Sha1::new()
-        .chain_update(nonce)
-        .chain_update(stage2)
-        .finalize()
-        .into()
+    Sha1::new().chain_update(nonce).chain_update(stage2).finalize().into()
 }

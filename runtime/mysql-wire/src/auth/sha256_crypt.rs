@@ -56,11 +56,7 @@ impl Sha256Crypt {
         let encoded: &[u8; ENCODED_LEN] = encoded.try_into().ok()?;
         let valid = rounds > 0 && encoded.iter().all(|byte| ALPHABET.contains(byte));
         let rounds = rounds * ROUNDS_UNIT;
-        valid.then_some(Self {
-            salt: *salt,
-            rounds,
-            encoded: *encoded,
-        })
+        valid.then_some(Self { salt: *salt, rounds, encoded: *encoded })
     }
 
     /// Whether it was made from this password. Takes milliseconds, as it is meant to.
@@ -74,9 +70,7 @@ impl Sha256Crypt {
 
 impl fmt::Debug for Sha256Crypt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sha256Crypt")
-            .field("rounds", &self.rounds)
-            .finish_non_exhaustive()
+        f.debug_struct("Sha256Crypt").field("rounds", &self.rounds).finish_non_exhaustive()
     }
 }
 
@@ -90,11 +84,7 @@ impl Drop for Sha256Crypt {
 /// The digest of a password as `crypt` encodes it. One that is too long counts as empty.
 #[must_use]
 pub fn hash(password: &[u8], salt: &[u8], rounds: u32) -> [u8; ENCODED_LEN] {
-    let password = if password.len() > PASSWORD_LEN_MAX {
-        b""
-    } else {
-        password
-    };
+    let password = if password.len() > PASSWORD_LEN_MAX { b"" } else { password };
     let mut digest = start(password, salt);
     let p = repeat_to(password.len(), &repeated(password, password.len()));
     let s = repeat_to(salt.len(), &repeated(salt, 16 + usize::from(digest[0])));
@@ -116,10 +106,7 @@ pub fn hash(password: &[u8], salt: &[u8], rounds: u32) -> [u8; ENCODED_LEN] {
 
 /// Digest A of the description, which has digest B in it.
 fn start(password: &[u8], salt: &[u8]) -> Zeroizing<[u8; DIGEST_LEN]> {
-    let b = Sha256::new()
-        .chain_update(password)
-        .chain_update(salt)
-        .chain_update(password);
+    let b = Sha256::new().chain_update(password).chain_update(salt).chain_update(password);
     let b: Zeroizing<[u8; DIGEST_LEN]> = Zeroizing::new(b.finalize().into());
     let mut a = Sha256::new().chain_update(password).chain_update(salt);
     a.update(repeat_to(password.len(), &b));
@@ -146,9 +133,7 @@ fn repeat_to(len: usize, digest: &[u8; DIGEST_LEN]) -> Zeroizing<Vec<u8>> {
 }
 
 fn encode(digest: &[u8; DIGEST_LEN]) -> [u8; ENCODED_LEN] {
-    let groups = ORDER
-        .iter()
-        .map(|[a, b, c]| [digest[*a], digest[*b], digest[*c]]);
+    let groups = ORDER.iter().map(|[a, b, c]| [digest[*a], digest[*b], digest[*c]]);
     // Two bytes remain, which make three characters.
     let groups = groups.chain([[0, digest[31], digest[30]]]);
     let mut encoded = [0; ENCODED_LEN];

@@ -29,23 +29,15 @@ fn crypt_stored() -> Vec<u8> {
 #[test]
 fn native_proofs_are_what_clients_send() {
     let stage1 = native_password::stage1(b"secret");
-    assert_eq!(
-        native_password::prove(&stage1, NONCE).to_vec(),
-        unhex(NATIVE_PROOF)
-    );
+    assert_eq!(native_password::prove(&stage1, NONCE).to_vec(), unhex(NATIVE_PROOF));
 }
 
 #[test]
 fn native_proofs_give_away_stage1_and_it_alone_makes_more() {
     let verifier = Verifier::parse_native(NATIVE_STORED).unwrap();
     let proof = unhex(NATIVE_PROOF);
-    let credential = verifier
-        .check_proof(Method::NativePassword, &proof, NONCE)
-        .unwrap();
-    assert_eq!(
-        credential,
-        Credential::NativeStage1(native_password::stage1(b"secret"))
-    );
+    let credential = verifier.check_proof(Method::NativePassword, &proof, NONCE).unwrap();
+    assert_eq!(credential, Credential::NativeStage1(native_password::stage1(b"secret")));
     for nonce in [[7; 20], [255; 20]] {
         let again = credential.prove(Method::NativePassword, &nonce).unwrap();
         assert_eq!(
@@ -58,23 +50,15 @@ fn native_proofs_give_away_stage1_and_it_alone_makes_more() {
 #[test]
 fn sha2_proofs_are_what_clients_send() {
     let digest1 = caching_sha2::digest1(b"secret");
-    assert_eq!(
-        caching_sha2::prove(&digest1, NONCE).to_vec(),
-        unhex(SHA2_PROOF)
-    );
+    assert_eq!(caching_sha2::prove(&digest1, NONCE).to_vec(), unhex(SHA2_PROOF));
 }
 
 #[test]
 fn sha2_proofs_give_away_digest1_and_it_alone_makes_more() {
     let verifier = Verifier::parse_sha2_digest2(SHA2_DIGEST2).unwrap();
     let proof = unhex(SHA2_PROOF);
-    let credential = verifier
-        .check_proof(Method::CachingSha2Password, &proof, NONCE)
-        .unwrap();
-    assert_eq!(
-        credential,
-        Credential::Sha2Digest1(caching_sha2::digest1(b"secret"))
-    );
+    let credential = verifier.check_proof(Method::CachingSha2Password, &proof, NONCE).unwrap();
+    assert_eq!(credential, Credential::Sha2Digest1(caching_sha2::digest1(b"secret")));
     let again = credential.prove(Method::CachingSha2Password, NONCE);
     assert_eq!(again, Some(proof));
 }
@@ -119,45 +103,21 @@ fn stored_verifiers_are_parsed_or_refused() {
     let native = NATIVE_STORED.as_bytes();
     assert_eq!(flow("mysql_native_password", native), Ok(Flow::Native));
     assert_eq!(flow("", native), Ok(Flow::Native));
-    assert_eq!(
-        flow("caching_sha2_password", &crypt_stored()),
-        Ok(Flow::CachingSha2)
-    );
-    assert!(matches!(
-        parse("mysql_native_password", b""),
-        Ok(Verifier::Empty)
-    ));
-    assert!(matches!(
-        parse("caching_sha2_password", b""),
-        Ok(Verifier::Empty)
-    ));
+    assert_eq!(flow("caching_sha2_password", &crypt_stored()), Ok(Flow::CachingSha2));
+    assert!(matches!(parse("mysql_native_password", b""), Ok(Verifier::Empty)));
+    assert!(matches!(parse("caching_sha2_password", b""), Ok(Verifier::Empty)));
 
     let malformed = |method| Err(UnusableVerifier::Malformed { method });
     let locked = b"*THISISNOTAVALIDPASSWORDTHATCANBEUSEDHERE";
-    assert_eq!(
-        flow("mysql_native_password", locked),
-        malformed("mysql_native_password")
-    );
-    assert_eq!(
-        flow("mysql_native_password", b"invalid"),
-        malformed("mysql_native_password")
-    );
-    assert_eq!(
-        flow("mysql_native_password", &native[..40]),
-        malformed("mysql_native_password")
-    );
+    assert_eq!(flow("mysql_native_password", locked), malformed("mysql_native_password"));
+    assert_eq!(flow("mysql_native_password", b"invalid"), malformed("mysql_native_password"));
+    assert_eq!(flow("mysql_native_password", &native[..40]), malformed("mysql_native_password"));
     for cut in 1..crypt_stored().len() {
         let cut = &crypt_stored()[..cut];
-        assert_eq!(
-            flow("caching_sha2_password", cut),
-            malformed("caching_sha2_password")
-        );
+        assert_eq!(flow("caching_sha2_password", cut), malformed("caching_sha2_password"));
     }
     let method = "ed25519".to_owned();
-    assert_eq!(
-        flow("ed25519", b"x"),
-        Err(UnusableVerifier::Method { method })
-    );
+    assert_eq!(flow("ed25519", b"x"), Err(UnusableVerifier::Method { method }));
 }
 
 #[test]
@@ -200,10 +160,7 @@ fn full_authentication_takes_every_kind_of_sha2_verifier() {
     assert_eq!(digest2.check_password(b"secret"), password(b"secret"));
     let crypt = Verifier::parse_stored("caching_sha2_password", &crypt_stored()).unwrap();
     assert_eq!(crypt.check_password(b"hashcat"), password(b"hashcat"));
-    assert_eq!(
-        Verifier::password(b"secret").check_password(b"secret"),
-        password(b"secret")
-    );
+    assert_eq!(Verifier::password(b"secret").check_password(b"secret"), password(b"secret"));
 }
 
 #[test]

@@ -55,9 +55,7 @@ impl Verifier {
     pub fn parse_native(text: &str) -> Result<Self, UnusableVerifier> {
         let stage2 = text.strip_prefix('*').and_then(hex);
         let method = Method::NativePassword.name();
-        stage2
-            .map(Self::Native)
-            .ok_or(UnusableVerifier::Malformed { method })
+        stage2.map(Self::Native).ok_or(UnusableVerifier::Malformed { method })
     }
 
     /// From 64 hexadecimal digits of SHA256(SHA256(password)).
@@ -66,9 +64,7 @@ impl Verifier {
     /// [`UnusableVerifier::Malformed`] for anything else.
     pub fn parse_sha2_digest2(text: &str) -> Result<Self, UnusableVerifier> {
         let method = Method::CachingSha2Password.name();
-        hex(text)
-            .map(Self::Sha2Digest2)
-            .ok_or(UnusableVerifier::Malformed { method })
+        hex(text).map(Self::Sha2Digest2).ok_or(UnusableVerifier::Malformed { method })
     }
 
     /// From the columns `plugin` and `authentication_string` of `mysql.user`. Without a plugin it
@@ -82,20 +78,16 @@ impl Verifier {
             "" => Some(Method::NativePassword),
             _ => Method::from_name(plugin),
         };
-        let malformed = |method: Method| UnusableVerifier::Malformed {
-            method: method.name(),
-        };
+        let malformed = |method: Method| UnusableVerifier::Malformed { method: method.name() };
         match method {
-            None => Err(UnusableVerifier::Method {
-                method: plugin.to_owned(),
-            }),
+            None => Err(UnusableVerifier::Method { method: plugin.to_owned() }),
             Some(_) if stored.is_empty() => Ok(Self::Empty),
             Some(method @ Method::NativePassword) => {
                 Self::parse_native(std::str::from_utf8(stored).map_err(|_| malformed(method))?)
             }
-            Some(method @ Method::CachingSha2Password) => Sha256Crypt::parse(stored)
-                .map(Self::Sha2Crypt)
-                .ok_or_else(|| malformed(method)),
+            Some(method @ Method::CachingSha2Password) => {
+                Sha256Crypt::parse(stored).map(Self::Sha2Crypt).ok_or_else(|| malformed(method))
+            }
         }
     }
 
@@ -150,11 +142,7 @@ impl Verifier {
         }
         if !matches!(self, Self::Sha2Crypt(_)) {
             // Who measures the time of a refusal learns nothing about what is stored.
-            black_box(sha256_crypt::hash(
-                password,
-                &[0; 20],
-                sha256_crypt::DEFAULT_ROUNDS,
-            ));
+            black_box(sha256_crypt::hash(password, &[0; 20], sha256_crypt::DEFAULT_ROUNDS));
         }
         None
     }
@@ -226,9 +214,7 @@ fn hex<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
     }
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
         let pair = pair.iter().try_fold(0, |value, digit| {
-            char::from(*digit)
-                .to_digit(16)
-                .map(|digit| value * 16 + digit)
+            char::from(*digit).to_digit(16).map(|digit| value * 16 + digit)
         })?;
         *byte = u8::try_from(pair).ok()?;
     }

@@ -27,19 +27,11 @@ enum Awaited {
 
 impl ExpectProof {
     pub(super) fn switched(exchange: Exchange, method: Method, verifier: Verifier) -> Self {
-        Self {
-            exchange,
-            verifier,
-            awaited: Awaited::Proof(method),
-        }
+        Self { exchange, verifier, awaited: Awaited::Proof(method) }
     }
 
     pub(super) fn password(exchange: Exchange, verifier: Verifier) -> Self {
-        Self {
-            exchange,
-            verifier,
-            awaited: Awaited::Password,
-        }
+        Self { exchange, verifier, awaited: Awaited::Password }
     }
 
     /// # Errors
@@ -49,15 +41,11 @@ impl ExpectProof {
         let proof = Zeroizing::new(packet.payload.to_vec());
         packet.payload.as_mut().zeroize();
         take_turn(&mut self.exchange.sequence, packet.sequence)?;
-        let Self {
-            exchange,
-            verifier,
-            awaited,
-        } = self;
+        let Self { exchange, verifier, awaited } = self;
         match awaited {
-            Awaited::Proof(method) => Ok(exchange
-                .check(&verifier, method, &proof, out)
-                .or_ask(exchange, verifier)),
+            Awaited::Proof(method) => {
+                Ok(exchange.check(&verifier, method, &proof, out).or_ask(exchange, verifier))
+            }
             Awaited::Password => check_password(&exchange, &verifier, &proof),
         }
     }

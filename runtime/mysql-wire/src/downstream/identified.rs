@@ -55,12 +55,7 @@ impl Identified {
             attributes: response.attributes,
             tls,
         };
-        Self {
-            login,
-            exchange,
-            client_method,
-            proof: Zeroizing::new(response.proof),
-        }
+        Self { login, exchange, client_method, proof: Zeroizing::new(response.proof) }
     }
 
     #[must_use]
@@ -70,21 +65,14 @@ impl Identified {
 
     /// Checks the client's proof, or asks for another one where the first is of no use.
     pub fn verify(self, verifier: Verifier, out: &mut BytesMut) -> Auth {
-        let Self {
-            login,
-            exchange,
-            client_method,
-            proof,
-        } = self;
+        let Self { login, exchange, client_method, proof } = self;
         let method = match verifier.flow() {
             Flow::Native => Method::NativePassword,
             Flow::CachingSha2 => Method::CachingSha2Password,
             Flow::Either => client_method.unwrap_or(exchange.offered),
         };
         if client_method == Some(method) && exchange.used_nonce(method, &proof) {
-            return exchange
-                .check(&verifier, method, &proof, out)
-                .or_ask(exchange, verifier);
+            return exchange.check(&verifier, method, &proof, out).or_ask(exchange, verifier);
         }
         if !login.capabilities.contains(Capabilities::PLUGIN_AUTH) {
             return Auth::Denied(Refusal::method_unsupported(exchange.sequence));
@@ -137,10 +125,7 @@ impl Exchange {
     fn switch(mut self, method: Method, verifier: Verifier, out: &mut BytesMut) -> Auth {
         let mut data = self.nonce.to_vec();
         data.push(0);
-        let request = AuthSwitchRequest {
-            method: method.name().to_owned(),
-            data,
-        };
+        let request = AuthSwitchRequest { method: method.name().to_owned(), data };
         frame::write_with(out, &mut self.sequence, |out| request.encode(out));
         Auth::Continue(ExpectProof::switched(self, method, verifier))
     }
@@ -163,14 +148,11 @@ impl Exchange {
             (Method::NativePassword, None) => Checked::Done(self.deny(true)),
             (Method::CachingSha2Password, Some(credential)) => {
                 let sequence = self.say(FAST_PATH_OK, out);
-                Checked::Done(Auth::Accepted(Accepted {
-                    credential,
-                    sequence,
-                }))
+                Checked::Done(Auth::Accepted(Accepted { credential, sequence }))
             }
-            (Method::CachingSha2Password, None) if self.tls => Checked::PasswordAsked {
-                sequence: self.say(FULL_AUTHENTICATION, out),
-            },
+            (Method::CachingSha2Password, None) if self.tls => {
+                Checked::PasswordAsked { sequence: self.say(FULL_AUTHENTICATION, out) }
+            }
             (Method::CachingSha2Password, None) => {
                 let refusal = Refusal::tls_needed(&self.denied(true), self.sequence);
                 Checked::Done(Auth::Denied(refusal))
@@ -179,34 +161,23 @@ impl Exchange {
     }
 
     pub(super) fn accept(&self, credential: Credential) -> Auth {
-        Auth::Accepted(Accepted {
-            credential,
-            sequence: self.sequence,
-        })
+        Auth::Accepted(Accepted { credential, sequence: self.sequence })
     }
 
     pub(super) fn deny(&self, using_password: bool) -> Auth {
-        Auth::Denied(Refusal::access_denied(
-            &self.denied(using_password),
-            self.sequence,
-        ))
+        Auth::Denied(Refusal::access_denied(&self.denied(using_password), self.sequence))
     }
 
     /// The words that clients, and the tools around them, look for.
     fn denied(&self, using_password: bool) -> String {
         let using_password = if using_password { "YES" } else { "NO" };
-        format!(
-            "Access denied for user {} (using password: {using_password})",
-            self.account
-        )
+        format!("Access denied for user {} (using password: {using_password})", self.account)
     }
 
     /// Writes a message of the method, and tells the number of what follows it.
     fn say(&self, message: u8, out: &mut BytesMut) -> u8 {
         let mut sequence = self.sequence;
-        frame::write_with(out, &mut sequence, |out| {
-            AuthMoreData(&[message]).encode(out)
-        });
+        frame::write_with(out, &mut sequence, |out| AuthMoreData(&[message]).encode(out));
         sequence
     }
 }

@@ -57,20 +57,12 @@ impl Refusal {
             ErrorCode::in_handshake(&violation),
             format!("Bad handshake: {violation}"),
         );
-        Self {
-            reason: Reason::Violation(violation),
-            error,
-            sequence,
-        }
+        Self { reason: Reason::Violation(violation), error, sequence }
     }
 
     pub(super) fn access_denied(denied: &str, sequence: u8) -> Self {
         let error = ErrPacket::new(ER_ACCESS_DENIED, denied);
-        Self {
-            reason: Reason::AccessDenied,
-            error,
-            sequence,
-        }
+        Self { reason: Reason::AccessDenied, error, sequence }
     }
 
     pub(super) fn tls_needed(denied: &str, sequence: u8) -> Self {
@@ -78,31 +70,19 @@ impl Refusal {
             "{denied}: the password is wrong, or it must be sent, which needs a TLS connection"
         );
         let error = ErrPacket::new(ER_ACCESS_DENIED, message);
-        Self {
-            reason: Reason::TlsNeeded,
-            error,
-            sequence,
-        }
+        Self { reason: Reason::TlsNeeded, error, sequence }
     }
 
     pub(super) fn tls_required(sequence: u8) -> Self {
         let message = "Connections using insecure transport are prohibited: connect with TLS";
         let error = ErrPacket::new(ER_SECURE_TRANSPORT_REQUIRED, message);
-        Self {
-            reason: Reason::TlsRequired,
-            error,
-            sequence,
-        }
+        Self { reason: Reason::TlsRequired, error, sequence }
     }
 
     pub(super) fn method_unsupported(sequence: u8) -> Self {
         let message = "Client does not support the authentication method of this user";
         let error = ErrPacket::new(ER_NOT_SUPPORTED_AUTH_MODE, message);
-        Self {
-            reason: Reason::MethodUnsupported,
-            error,
-            sequence,
-        }
+        Self { reason: Reason::MethodUnsupported, error, sequence }
     }
 
     /// Writes the ERR packet. The connection is to be closed behind it.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::auth::{Verifier, caching_sha2, native_password};
 use crate::frame::Packets;
 
 fn offer(tls: ClientTls) -> Offer {
@@ -16,36 +17,27 @@ fn offer(tls: ClientTls) -> Offer {
 }
 
 fn packet(sequence: u8, payload: &[u8]) -> Packet {
-    Packet {
-        sequence,
-        payload: BytesMut::from(payload),
-    }
+    Packet { sequence, payload: BytesMut::from(payload) }
 }
 
 #[test]
 fn the_greeting_says_whether_there_is_tls() {
-    for (tls, offered) in [
-        (ClientTls::Off, false),
-        (ClientTls::Prefer, true),
-        (ClientTls::Require, true),
-    ] {
+    for (tls, offered) in
+        [(ClientTls::Off, false), (ClientTls::Prefer, true), (ClientTls::Require, true)]
+    {
         let mut out = BytesMut::new();
         start(offer(tls), &mut out);
         let greeting = Packets::new(PACKET_MAX).next(&mut out).unwrap().unwrap();
         let greeting = Greeting::decode(&greeting.payload).unwrap();
         assert_eq!(greeting.capabilities.contains(Capabilities::SSL), offered);
-        assert_eq!(
-            (greeting.connection_id, &greeting.nonce),
-            (7, b"abcdefghijklmnopqrst")
-        );
+        assert_eq!((greeting.connection_id, &greeting.nonce), (7, b"abcdefghijklmnopqrst"));
     }
 }
 
 #[test]
 fn a_packet_out_of_order_is_answered_with_1156() {
-    let refusal = start(offer(ClientTls::Off), &mut BytesMut::new())
-        .on_packet(packet(3, b"x"))
-        .unwrap_err();
+    let refusal =
+        start(offer(ClientTls::Off), &mut BytesMut::new()).on_packet(packet(3, b"x")).unwrap_err();
     assert_eq!(refusal.reason.as_str(), "violation");
     assert_eq!((refusal.error.code, refusal.sequence), (1156, 4));
 }
@@ -56,14 +48,136 @@ fn nonsense_is_answered_with_1043() {
         let refusal = start(offer(ClientTls::Off), &mut BytesMut::new())
             .on_packet(packet(1, nonsense))
             .unwrap_err();
-        assert_eq!(
-            (refusal.error.code, refusal.sequence),
-            (1043, 2),
-            "{nonsense:?}"
-        );
+        assert_eq!((refusal.error.code, refusal.sequence), (1043, 2), "{nonsense:?}");
         let mut out = BytesMut::new();
         refusal.write(&mut out);
         assert_eq!(out[3..7], [2, 0xff, 0x13, 0x04]);
         assert_eq!(&out[7..13], b"#08S01");
     }
+}
+
+/// A client that is none of ours, up to the verdict on its response.
+fn respond(
+    tls: bool,
+    change: impl FnOnce(&mut HandshakeResponse),
+    verifier: Verifier,
+) -> (Auth, BytesMut) {
+    let mut response = HandshakeResponse {
+        capabilities: crate::capabilities::SUPPORTED_BY_CLIENT_SIDE,
+        max_packet: 1 << 24,
+        collation: 45,
+        user: "app".to_owned(),
+        proof: Vec::new(),
+        database: None,
+        method: Some(Method::CachingSha2Password.name().to_owned()),
+        attributes: Vec::new(),
+    };
+    change(&mut response);
+    let mut payload = BytesMut::new();
+    response.encode(&mut payload);
+    let mut expect = start(offer(ClientTls::Prefer), &mut BytesMut::new());
+    expect.encrypted = tls;
+    let Ok(Step::Identified(identified)) = expect.on_packet(Packet { sequence: 1, payload }) else {
+        panic!("the response is valid");
+    };
+    let mut out = BytesMut::new();
+    (identified.verify(verifier, &mut out), out)
+}
+
+fn sha2_verifier() -> Verifier {
+    Verifier::Sha2Digest2(caching_sha2::digest2(&caching_sha2::digest1(b"secret")))
+}
+
+fn native_verifier() -> Verifier {
+    Verifier::Native(native_password::stage2(&native_password::stage1(b"secret")))
+}
+
+/// Some drivers hash the nonce before the digest.
+#[test]
+fn a_proof_of_the_wrong_order_leads_to_full_authentication() {
+    let misread = |response: &mut HandshakeResponse| response.proof = vec![0x5a; 32];
+    let (auth, out) = respond(true, misread, sha2_verifier());
+    assert_eq!(&out[..], [2, 0, 0, 2, 1, 4]);
+    let Auth::Continue(next) = auth else { panic!("{auth:?}") };
+    let auth = next.on_packet(packet(3, b"secret\0"), &mut BytesMut::new()).unwrap();
+    let Auth::Accepted(accepted) = auth else { panic!("{auth:?}") };
+    assert_eq!((accepted.credential, accepted.sequence), (Credential::password(b"secret"), 4));
+}
+
+#[test]
+fn the_fast_path_is_told_before_the_result() {
+    let prove = |response: &mut HandshakeResponse| {
+        let nonce = offer(ClientTls::Off).nonce;
+        response.proof = caching_sha2::prove(&caching_sha2::digest1(b"secret"), &nonce).to_vec();
+    };
+    let (auth, out) = respond(false, prove, sha2_verifier());
+    assert_eq!(&out[..], [2, 0, 0, 2, 1, 3]);
+    assert!(matches!(auth, Auth::Accepted(Accepted { sequence: 3, .. })));
+}
+
+#[test]
+fn a_client_that_waits_for_its_method_is_asked() {
+    // Its own default is not what we offered, and so it has sent nothing yet.
+    let waits = |response: &mut HandshakeResponse| {
+        response.method = Some(Method::NativePassword.name().to_owned());
+    };
+    let (auth, out) = respond(false, waits, native_verifier());
+    assert_eq!(&out[4..], b"\xfemysql_native_password\0abcdefghijklmnopqrst\0");
+    let Auth::Continue(next) = auth else { panic!("{auth:?}") };
+    let proof =
+        native_password::prove(&native_password::stage1(b"secret"), b"abcdefghijklmnopqrst");
+    let auth = next.on_packet(packet(3, &proof), &mut BytesMut::new()).unwrap();
+    assert!(matches!(auth, Auth::Accepted(Accepted { sequence: 4, .. })));
+}
+
+#[test]
+fn no_password_may_be_a_nul() {
+    let nul = |response: &mut HandshakeResponse| response.proof = vec![0];
+    let (auth, _) = respond(false, nul, Verifier::Empty);
+    assert!(matches!(auth, Auth::Accepted(Accepted { credential: Credential::Empty, .. })));
+    let (auth, _) = respond(false, nul, sha2_verifier());
+    let Auth::Denied(refusal) = auth else { panic!("{auth:?}") };
+    assert!(refusal.error.message.ends_with("(using password: NO)"), "{refusal}");
+}
+
+#[test]
+fn a_client_without_methods_to_choose_from_has_the_native_one() {
+    let old = |proof: Vec<u8>| {
+        move |response: &mut HandshakeResponse| {
+            response.capabilities.remove(Capabilities::PLUGIN_AUTH);
+            response.proof = proof;
+        }
+    };
+    let proof =
+        native_password::prove(&native_password::stage1(b"secret"), b"abcdefghijklmnopqrst");
+    let (auth, _) = respond(false, old(proof.to_vec()), native_verifier());
+    assert!(matches!(auth, Auth::Accepted(_)));
+    let (auth, out) = respond(false, old(proof.to_vec()), sha2_verifier());
+    let Auth::Denied(refusal) = auth else { panic!("{auth:?}") };
+    assert_eq!((refusal.reason, refusal.error.code), (Reason::MethodUnsupported, 1251));
+    assert!(out.is_empty());
+}
+
+#[test]
+fn a_password_without_its_nul_breaks_the_protocol() {
+    let wrong = |response: &mut HandshakeResponse| response.proof = vec![1; 32];
+    for password in [&b"secret"[..], b""] {
+        let (auth, _) = respond(true, wrong, sha2_verifier());
+        let Auth::Continue(next) = auth else { panic!("{auth:?}") };
+        let refusal = next.on_packet(packet(3, password), &mut BytesMut::new()).unwrap_err();
+        assert_eq!((refusal.error.code, refusal.sequence), (1043, 4));
+    }
+}
+
+#[test]
+fn tls_is_asked_for_once_and_only_where_there_is_some() {
+    let mut payload = BytesMut::new();
+    let capabilities = Capabilities::PROTOCOL_41 | Capabilities::SSL;
+    SslRequest { capabilities, max_packet: 0, collation: 45 }.encode(&mut payload);
+    let request = |sequence| Packet { sequence, payload: payload.clone() };
+    let expect = start(offer(ClientTls::Off), &mut BytesMut::new());
+    assert_eq!(expect.on_packet(request(1)).unwrap_err().error.code, 1043);
+    let expect = start(offer(ClientTls::Require), &mut BytesMut::new());
+    let Ok(Step::UpgradeTls(next)) = expect.on_packet(request(1)) else { panic!("TLS is offered") };
+    assert_eq!(next.on_packet(request(2)).unwrap_err().error.code, 1043);
 }

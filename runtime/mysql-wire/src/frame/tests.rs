@@ -8,10 +8,7 @@ fn one(sequence: u8, payload: &[u8]) -> BytesMut {
 
 #[test]
 fn a_header_is_little_endian() {
-    let header = Header {
-        len: 0x03_0201,
-        sequence: 9,
-    };
+    let header = Header { len: 0x03_0201, sequence: 9 };
     assert_eq!(header.encode(), [1, 2, 3, 9]);
     assert_eq!(Header::decode([1, 2, 3, 9]), header);
 }
@@ -29,23 +26,16 @@ fn packets_come_out_whole_however_the_bytes_arrive() {
                 got.push((packet.sequence, packet.payload.to_vec()));
             }
         }
-        let expected = vec![
-            (0, b"first".to_vec()),
-            (7, Vec::new()),
-            (255, b"third".to_vec()),
-        ];
+        let expected = vec![(0, b"first".to_vec()), (7, Vec::new()), (255, b"third".to_vec())];
         assert_eq!(got, expected, "split at {split}");
     }
 }
 
 #[test]
 fn long_packets_are_split_and_joined() {
-    for (len, parts) in [
-        (PAYLOAD_MAX - 1, 1),
-        (PAYLOAD_MAX, 2),
-        (PAYLOAD_MAX + 1, 2),
-        (2 * PAYLOAD_MAX, 3),
-    ] {
+    for (len, parts) in
+        [(PAYLOAD_MAX - 1, 1), (PAYLOAD_MAX, 2), (PAYLOAD_MAX + 1, 2), (2 * PAYLOAD_MAX, 3)]
+    {
         let payload: Vec<u8> = (0..=250).cycle().take(len).collect();
         let (mut out, mut sequence) = (BytesMut::new(), 254);
         write(&mut out, &mut sequence, &payload);
@@ -53,9 +43,7 @@ fn long_packets_are_split_and_joined() {
         assert_eq!(out.len(), len + usize::from(parts) * HEADER_LEN);
 
         let (mut again, mut sequence_again) = (BytesMut::from(&b"before"[..]), 254);
-        write_with(&mut again, &mut sequence_again, |out| {
-            out.put_slice(&payload)
-        });
+        write_with(&mut again, &mut sequence_again, |out| out.put_slice(&payload));
         assert_eq!(sequence_again, sequence);
         assert!(again[6..] == out[..], "both ways to write agree at {len}");
 
@@ -71,14 +59,7 @@ fn a_claim_over_the_limit_fails_on_its_header_alone() {
     let mut buf = BytesMut::from(&[0xff, 0xff, 0xfe, 0][..]);
     let before = buf.capacity();
     let error = Packets::new(1000).next(&mut buf).unwrap_err();
-    assert_eq!(
-        error,
-        Violation::TooLong {
-            what: "a packet",
-            len: 0xfe_ffff,
-            max: 1000
-        }
-    );
+    assert_eq!(error, Violation::TooLong { what: "a packet", len: 0xfe_ffff, max: 1000 });
     assert_eq!(buf.capacity(), before);
 }
 
@@ -89,14 +70,7 @@ fn parts_count_together_against_the_limit() {
     buf.put_slice(&[2, 0, 0, 1]);
     let error = Packets::new(PAYLOAD_MAX + 1).next(&mut buf).unwrap_err();
     let (len, max) = (PAYLOAD_MAX as u64 + 2, PAYLOAD_MAX as u64 + 1);
-    assert_eq!(
-        error,
-        Violation::TooLong {
-            what: "a packet",
-            len,
-            max
-        }
-    );
+    assert_eq!(error, Violation::TooLong { what: "a packet", len, max });
 }
 
 #[test]
@@ -104,11 +78,5 @@ fn parts_out_of_order_are_refused() {
     let mut buf = one(3, &vec![0; PAYLOAD_MAX]);
     buf[HEADER_LEN + PAYLOAD_MAX + 3] = 5;
     let error = Packets::new(usize::MAX).next(&mut buf).unwrap_err();
-    assert_eq!(
-        error,
-        Violation::OutOfOrder {
-            expected: 4,
-            got: 5
-        }
-    );
+    assert_eq!(error, Violation::OutOfOrder { expected: 4, got: 5 });
 }

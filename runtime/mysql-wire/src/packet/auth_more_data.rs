@@ -27,3 +27,19 @@ impl<'a> AuthMoreData<'a> {
         out.put_slice(self.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carries_anything() {
+        for message in [&[][..], &[3], b"-----BEGIN PUBLIC KEY-----"] {
+            let mut out = BytesMut::new();
+            AuthMoreData(message).encode(&mut out);
+            assert_eq!(AuthMoreData::decode(&out), Ok(AuthMoreData(message)));
+        }
+        assert!(AuthMoreData::decode(&[]).is_err());
+        assert!(AuthMoreData::decode(&[0, 3]).is_err());
+    }
+}

@@ -151,3 +151,45 @@ impl ColumnDefinition {
         out.put_u16_le(0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::cuts;
+    use super::*;
+
+    /// MariaDB 10.11 about `'héé' AS t`, to a client that takes extended metadata and to one that
+    /// does not.
+    const EXTENDED: &[u8] = b"\x03def\0\0\0\x01t\0\0\x0c!\0\t\0\0\0\xfd\x01\0'\0\0";
+    const PLAIN: &[u8] = b"\x03def\0\0\0\x01t\0\x0c!\0\t\0\0\0\xfd\x01\0'\0\0";
+
+    #[test]
+    fn comes_back_as_it_was() {
+        for (captured, capabilities) in
+            [(EXTENDED, Capabilities::EXTENDED_METADATA), (PLAIN, Capabilities::empty())]
+        {
+            let column = ColumnDefinition::decode(captured, capabilities).unwrap();
+            assert_eq!((column.name.as_str(), column.kind), ("t", ColumnType::VAR_STRING));
+            assert_eq!((column.collation, column.len, column.decimals), (33, 9, 39));
+            assert_eq!(column.flags, ColumnFlags::NOT_NULL);
+            let mut out = BytesMut::new();
+            column.encode(&mut out, capabilities);
+            assert_eq!(out, captured);
+            cuts::are_refused(captured, |bytes| ColumnDefinition::decode(bytes, capabilities));
+        }
+    }
+
+    #[test]
+    fn names_stand_where_they_belong() {
+        let column = ColumnDefinition {
+            schema: "shop".into(),
+            table: "o".into(),
+            original_table: "orders".into(),
+            original_name: "id".into(),
+            ..ColumnDefinition::new("number", ColumnType::LONGLONG)
+        };
+        let mut out = BytesMut::new();
+        column.encode(&mut out, Capabilities::empty());
+        assert!(out.starts_with(b"\x03def\x04shop\x01o\x06orders\x06number\x02id\x0c"));
+        assert_eq!(ColumnDefinition::decode(&out, Capabilities::empty()), Ok(column));
+    }
+}

@@ -44,3 +44,29 @@ impl EofPacket {
         out.put_u16_le(self.status.bits());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::cuts;
+    use super::*;
+
+    /// MariaDB 10.11 behind the columns of a result.
+    const CAPTURED: &[u8] = b"\xfe\0\0\x02\0";
+
+    #[test]
+    fn comes_back_as_it_was() {
+        let eof = EofPacket::decode(CAPTURED).unwrap();
+        assert_eq!(eof, EofPacket { warnings: 0, status: StatusFlags::AUTOCOMMIT });
+        let mut out = BytesMut::new();
+        eof.encode(&mut out);
+        assert_eq!(out, CAPTURED);
+        assert_eq!(out.len(), EofPacket::LEN);
+    }
+
+    #[test]
+    fn cut_or_other_packets_are_refused() {
+        cuts::are_refused(CAPTURED, EofPacket::decode);
+        assert!(EofPacket::decode(b"\xfe\0\0\x02\0\0\0").is_err());
+        assert!(EofPacket::decode(b"\0\0\0\x02\0").is_err());
+    }
+}

@@ -42,9 +42,7 @@ impl Greeting {
     pub fn decode(payload: &[u8]) -> Result<Self, Violation> {
         let mut reader = Reader::new(payload, "a greeting");
         if reader.u8()? != VERSION {
-            return Err(Violation::Unexpected {
-                what: "protocol version of the server",
-            });
+            return Err(Violation::Unexpected { what: "protocol version of the server" });
         }
         let server_version = String::from_utf8_lossy(reader.until_nul()?).into_owned();
         let connection_id = reader.u32_le()?;
@@ -58,24 +56,14 @@ impl Greeting {
         reader.take(RESERVED)?;
         let capabilities = Capabilities::from_halves(low, reader.u32_le()?);
         if !capabilities.contains(Capabilities::PROTOCOL_41 | Capabilities::SECURE_CONNECTION) {
-            return Err(Violation::Unexpected {
-                what: "server without protocol 4.1",
-            });
+            return Err(Violation::Unexpected { what: "server without protocol 4.1" });
         }
         let nonce = read_nonce(&mut reader, nonce_head, nonce_len)?;
         let method = match capabilities.contains(Capabilities::PLUGIN_AUTH) {
             true => String::from_utf8_lossy(reader.until_nul()?).into_owned(),
             false => String::new(),
         };
-        Ok(Self {
-            server_version,
-            connection_id,
-            nonce,
-            capabilities,
-            collation,
-            status,
-            method,
-        })
+        Ok(Self { server_version, connection_id, nonce, capabilities, collation, status, method })
     }
 
     pub fn encode(&self, out: &mut BytesMut) {
@@ -106,9 +94,7 @@ impl Greeting {
     /// The version without what MariaDB puts before it.
     #[must_use]
     pub fn plain_version(&self) -> &str {
-        self.server_version
-            .strip_prefix(REPLICATION_PREFIX)
-            .unwrap_or(&self.server_version)
+        self.server_version.strip_prefix(REPLICATION_PREFIX).unwrap_or(&self.server_version)
     }
 
     fn has_method(&self) -> bool {
@@ -128,4 +114,61 @@ fn read_nonce(
     nonce[..NONCE_HEAD].copy_from_slice(&head);
     nonce[NONCE_HEAD..].copy_from_slice(&tail);
     Ok(nonce)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cuts;
+    use super::*;
+
+    /// MariaDB 10.11.
+    const CAPTURED: &[u8] = b"\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\
+        \x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0";
+
+    fn encoded(greeting: &Greeting) -> BytesMut {
+        let mut out = BytesMut::new();
+        greeting.encode(&mut out);
+        out
+    }
+
+    #[test]
+    fn comes_back_as_it_was() {
+        let greeting = Greeting::decode(CAPTURED).unwrap();
+        assert_eq!(greeting.plain_version(), "10.11.19-MariaDB-0+deb12u1");
+        assert_eq!(greeting.connection_id, 5);
+        assert_eq!(&greeting.nonce, b"ggP;v_[,f>An%ha,WRtr");
+        assert_eq!(greeting.method, "mysql_native_password");
+        assert_eq!((greeting.collation, greeting.status), (8, StatusFlags::AUTOCOMMIT));
+        assert_eq!(encoded(&greeting), CAPTURED);
+    }
+
+    #[test]
+    fn mariadb_tells_its_extended_capabilities() {
+        let capabilities = Greeting::decode(CAPTURED).unwrap().capabilities;
+        let extended = Capabilities::PROGRESS
+            | Capabilities::STMT_BULK_OPERATIONS
+            | Capabilities::EXTENDED_METADATA
+            | Capabilities::CACHE_METADATA;
+        assert!(capabilities.contains(extended | Capabilities::DEPRECATE_EOF));
+        assert!(!capabilities.contains(Capabilities::LONG_PASSWORD));
+        assert!(capabilities.contains(Capabilities::SSL));
+    }
+
+    #[test]
+    fn a_server_without_methods_to_choose_from_names_none() {
+        let mut greeting = Greeting::decode(CAPTURED).unwrap();
+        greeting.capabilities.remove(Capabilities::PLUGIN_AUTH);
+        greeting.method.clear();
+        assert_eq!(Greeting::decode(&encoded(&greeting)), Ok(greeting));
+    }
+
+    #[test]
+    fn cut_or_older_greetings_are_refused() {
+        cuts::are_refused(CAPTURED, Greeting::decode);
+        let version_9 = [&[9], &CAPTURED[1..]].concat();
+        assert!(matches!(Greeting::decode(&version_9), Err(Violation::Unexpected { .. })));
+        let mut old = Greeting::decode(CAPTURED).unwrap();
+        old.capabilities.remove(Capabilities::PROTOCOL_41);
+        assert!(matches!(Greeting::decode(&encoded(&old)), Err(Violation::Unexpected { .. })));
+    }
 }

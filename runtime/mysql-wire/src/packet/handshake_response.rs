@@ -46,11 +46,7 @@ impl HandshakeResponse {
     /// two names that are not must never be taken for the same one.
     pub fn decode(payload: &[u8]) -> Result<Self, Violation> {
         let mut reader = Reader::new(payload, "a handshake response");
-        let SslRequest {
-            capabilities,
-            max_packet,
-            collation,
-        } = SslRequest::read(&mut reader)?;
+        let SslRequest { capabilities, max_packet, collation } = SslRequest::read(&mut reader)?;
         let has = |flag| capabilities.contains(flag);
         let user = name(reader.until_nul()?, "a user name")?;
         let proof = read_proof(&mut reader, capabilities)?.to_vec();
@@ -68,32 +64,13 @@ impl HandshakeResponse {
         };
         // What may follow is the level of a compression that we never offer.
         let database = database.filter(|database| !database.is_empty());
-        Ok(Self {
-            capabilities,
-            max_packet,
-            collation,
-            user,
-            proof,
-            database,
-            method,
-            attributes,
-        })
+        Ok(Self { capabilities, max_packet, collation, user, proof, database, method, attributes })
     }
 
     /// Writes the fields whose capabilities are set; the others are left out.
     pub fn encode(&self, out: &mut BytesMut) {
-        let Self {
-            capabilities,
-            max_packet,
-            collation,
-            ..
-        } = *self;
-        SslRequest {
-            capabilities,
-            max_packet,
-            collation,
-        }
-        .encode(out);
+        let Self { capabilities, max_packet, collation, .. } = *self;
+        SslRequest { capabilities, max_packet, collation }.encode(out);
         put_text(out, &self.user);
         self.encode_proof(out);
         if self.capabilities.contains(Capabilities::CONNECT_WITH_DB) {
@@ -184,3 +161,6 @@ fn put_text(out: &mut BytesMut, text: &str) {
     out.put_slice(text.as_bytes());
     out.put_u8(0);
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,3 +102,74 @@ fn read_info<'a>(
         Err(violation) => Err(violation),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::cuts;
+    use super::*;
+
+    const PLAIN: Capabilities = Capabilities::PROTOCOL_41;
+    const TRACKING: Capabilities = PLAIN.union(Capabilities::SESSION_TRACK);
+
+    /// MariaDB 10.11 after a login with a database, to a client that tracks the session.
+    const WITH_STATE: &[u8] = b"\0\0\0\x02\x40\0\0\0\x06\x01\x04\x03app";
+
+    /// MariaDB 10.11 behind the rows of a result.
+    const END_OF_ROWS: &[u8] = b"\xfe\0\0\x02\0\0\0";
+
+    fn encoded(ok: OkPacket<'_>, capabilities: Capabilities) -> BytesMut {
+        let mut out = BytesMut::new();
+        ok.encode(&mut out, capabilities);
+        out
+    }
+
+    #[test]
+    fn the_state_of_the_session_is_kept() {
+        let ok = OkPacket::decode(WITH_STATE, TRACKING).unwrap();
+        assert_eq!(ok.status, StatusFlags::AUTOCOMMIT | StatusFlags::SESSION_STATE_CHANGED);
+        assert_eq!((ok.info, ok.session_state), (&b""[..], &b"\x01\x04\x03app"[..]));
+        assert_eq!(encoded(ok, TRACKING), WITH_STATE);
+    }
+
+    #[test]
+    fn rows_end_with_a_form_of_their_own() {
+        let ok = OkPacket::decode(END_OF_ROWS, PLAIN).unwrap();
+        assert_eq!(ok, OkPacket { status: StatusFlags::AUTOCOMMIT, ..OkPacket::default() });
+        let mut out = BytesMut::new();
+        ok.encode_end_of_rows(&mut out, PLAIN);
+        assert_eq!(out, END_OF_ROWS);
+    }
+
+    #[test]
+    fn counts_and_text_come_back() {
+        let ok = OkPacket {
+            affected_rows: 300,
+            last_insert_id: 70_000,
+            status: StatusFlags::IN_TRANSACTION | StatusFlags::MORE_RESULTS,
+            warnings: 2,
+            info: b"Rows matched: 300",
+            session_state: b"",
+        };
+        for capabilities in [PLAIN, TRACKING] {
+            assert_eq!(OkPacket::decode(&encoded(ok, capabilities), capabilities), Ok(ok));
+        }
+    }
+
+    #[test]
+    fn text_without_a_length_is_understood() {
+        let by_the_book = b"\0\0\0\x02\0\0\0Rows matched: 1";
+        assert_eq!(
+            OkPacket::decode(by_the_book, PLAIN).map(|ok| ok.info),
+            Ok(&b"Rows matched: 1"[..])
+        );
+    }
+
+    #[test]
+    fn cut_or_other_packets_are_refused() {
+        cuts::are_refused(END_OF_ROWS, |bytes| OkPacket::decode(bytes, PLAIN).map(|ok| ok.status));
+        for cut in (0..WITH_STATE.len()).filter(|cut| ![7, 8].contains(cut)) {
+            assert!(OkPacket::decode(&WITH_STATE[..cut], TRACKING).is_err(), "cut at {cut}");
+        }
+        assert!(OkPacket::decode(b"\xff\x15\x04#28000no", PLAIN).is_err());
+    }
+}

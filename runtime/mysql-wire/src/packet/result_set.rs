@@ -102,9 +102,7 @@ fn head(
     capabilities: Capabilities,
     status: StatusFlags,
 ) {
-    frame::write_with(out, sequence, |out| {
-        lenenc::write_int(out, columns.len() as u64)
-    });
+    frame::write_with(out, sequence, |out| lenenc::write_int(out, columns.len() as u64));
     definitions(out, sequence, columns, capabilities, status);
 }
 
@@ -119,13 +117,7 @@ fn definitions(
         frame::write_with(out, sequence, |out| definition.encode(out, capabilities));
     }
     if !capabilities.contains(Capabilities::DEPRECATE_EOF) {
-        frame::write_with(out, sequence, |out| {
-            EofPacket {
-                warnings: 0,
-                status,
-            }
-            .encode(out)
-        });
+        frame::write_with(out, sequence, |out| EofPacket { warnings: 0, status }.encode(out));
     }
 }
 
@@ -138,17 +130,9 @@ fn end_of_rows(
     frame::write_with(out, sequence, |out| {
         match capabilities.contains(Capabilities::DEPRECATE_EOF) {
             true => {
-                OkPacket {
-                    status,
-                    ..OkPacket::default()
-                }
-                .encode_end_of_rows(out, capabilities);
+                OkPacket { status, ..OkPacket::default() }.encode_end_of_rows(out, capabilities);
             }
-            false => EofPacket {
-                warnings: 0,
-                status,
-            }
-            .encode(out),
+            false => EofPacket { warnings: 0, status }.encode(out),
         }
     });
 }
@@ -159,10 +143,7 @@ fn binary_row(
     out: &mut BytesMut,
 ) -> Result<(), NotOfType> {
     if row.len() != columns.len() {
-        let column = columns
-            .get(row.len())
-            .map(|column| column.name.clone())
-            .unwrap_or_default();
+        let column = columns.get(row.len()).map(|column| column.name.clone()).unwrap_or_default();
         return Err(NotOfType { column });
     }
     out.put_u8(0x00);
@@ -191,9 +172,7 @@ fn binary_value(
     text: &[u8],
     out: &mut BytesMut,
 ) -> Result<(), NotOfType> {
-    let not_of_type = || NotOfType {
-        column: column.name.clone(),
-    };
+    let not_of_type = || NotOfType { column: column.name.clone() };
     match column.kind {
         ColumnType::LONGLONG => out.put_i64_le(parse(text).ok_or_else(not_of_type)?),
         ColumnType::DOUBLE => out.put_f64_le(parse(text).ok_or_else(not_of_type)?),
@@ -205,3 +184,6 @@ fn binary_value(
 fn parse<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,3 +40,31 @@ impl<'a> Iterator for TextRow<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// MariaDB 10.11 to `SELECT 1, NULL, 'héé', 1.5e0`.
+    const CAPTURED: &[u8] = b"\x011\xfb\x05h\xc3\xa9\xc3\xa9\x031.5";
+
+    #[test]
+    fn comes_back_as_it_was() {
+        let cells: Result<Vec<Cell>, Violation> =
+            TextRow::new(CAPTURED).map(|cell| Ok(cell?.map(<[u8]>::to_vec))).collect();
+        let cells = cells.unwrap();
+        assert_eq!(cells[0].as_deref(), Some(&b"1"[..]));
+        assert_eq!(cells[1], None);
+        assert_eq!(cells[2].as_deref(), Some("héé".as_bytes()));
+        let mut out = BytesMut::new();
+        TextRow::encode(&cells, &mut out);
+        assert_eq!(out, CAPTURED);
+    }
+
+    #[test]
+    fn a_cut_row_ends_with_one_violation() {
+        let cut = Violation::Truncated { what: "a row" };
+        let cells: Vec<_> = TextRow::new(&CAPTURED[..6]).collect();
+        assert_eq!(cells, [Ok(Some(&b"1"[..])), Ok(None), Err(cut)]);
+    }
+}

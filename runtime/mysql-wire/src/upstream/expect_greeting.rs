@@ -37,29 +37,17 @@ impl ExpectGreeting {
             return Err(LoginError::Refused(ErrPacket::decode(&packet.payload)?));
         }
         if packet.sequence != 0 {
-            return Err(Violation::OutOfOrder {
-                expected: 0,
-                got: packet.sequence,
-            }
-            .into());
+            return Err(Violation::OutOfOrder { expected: 0, got: packet.sequence }.into());
         }
         let greeting = Greeting::decode(&packet.payload)?;
         let tls = wants_tls(self.dial.tls, &greeting)?;
         let capabilities = agree(&self.dial, &greeting, tls);
-        let mut next = UpgradeTls {
-            dial: self.dial,
-            greeting,
-            capabilities,
-            sequence: 1,
-        };
+        let mut next = UpgradeTls { dial: self.dial, greeting, capabilities, sequence: 1 };
         if !tls {
             return Ok(Step::Continue(next.respond(out)));
         }
-        let request = SslRequest {
-            capabilities,
-            max_packet: MAX_PACKET,
-            collation: next.dial.collation,
-        };
+        let request =
+            SslRequest { capabilities, max_packet: MAX_PACKET, collation: next.dial.collation };
         frame::write_with(out, &mut next.sequence, |out| request.encode(out));
         Ok(Step::UpgradeTls(next))
     }
@@ -84,25 +72,14 @@ impl UpgradeTls {
     pub fn resume(self, unread: &[u8], out: &mut BytesMut) -> Result<ExpectVerdict, LoginError> {
         match unread.is_empty() {
             true => Ok(self.respond(out)),
-            false => Err(Violation::Unexpected {
-                what: "bytes before TLS",
-            }
-            .into()),
+            false => Err(Violation::Unexpected { what: "bytes before TLS" }.into()),
         }
     }
 
     fn respond(self, out: &mut BytesMut) -> ExpectVerdict {
-        let Self {
-            dial,
-            greeting,
-            capabilities,
-            mut sequence,
-        } = self;
+        let Self { dial, greeting, capabilities, mut sequence } = self;
         let method = dial.credential.method(Method::from_name(&greeting.method));
-        let proof = dial
-            .credential
-            .prove(method, &greeting.nonce)
-            .unwrap_or_default();
+        let proof = dial.credential.prove(method, &greeting.nonce).unwrap_or_default();
         let response = HandshakeResponse {
             capabilities,
             max_packet: MAX_PACKET,

@@ -37,13 +37,7 @@ impl ExpectVerdict {
         method: Method,
         sequence: u8,
     ) -> Self {
-        Self {
-            session,
-            credential,
-            method,
-            sequence,
-            stage: Stage::Response,
-        }
+        Self { session, credential, method, sequence, stage: Stage::Response }
     }
 
     /// # Errors
@@ -64,10 +58,7 @@ impl ExpectVerdict {
             Some(AuthMoreData::MARK) if self.stage != Stage::Result => {
                 self.go_on(AuthMoreData::decode(payload)?, out)
             }
-            _ => Err(Violation::Unexpected {
-                what: "packet of the server during a login",
-            }
-            .into()),
+            _ => Err(Violation::Unexpected { what: "packet of the server during a login" }.into()),
         }
     }
 
@@ -82,17 +73,13 @@ impl ExpectVerdict {
         out: &mut BytesMut,
     ) -> Result<Step, LoginError> {
         let Some(method) = Method::from_name(&request.method) else {
-            return Err(LoginError::UnsupportedMethod {
-                method: request.method,
-            });
+            return Err(LoginError::UnsupportedMethod { method: request.method });
         };
         let Some(nonce) = request.data.first_chunk() else {
             return Err(Violation::Truncated { what: "a nonce" }.into());
         };
         let Some(proof) = self.credential.prove(method, nonce) else {
-            return Err(LoginError::UnsupportedMethod {
-                method: request.method,
-            });
+            return Err(LoginError::UnsupportedMethod { method: request.method });
         };
         (self.method, self.stage) = (method, Stage::Switched);
         frame::write(out, &mut self.sequence, &proof);
@@ -105,10 +92,7 @@ impl ExpectVerdict {
             (Method::CachingSha2Password, [FAST_PATH_OK]) => {}
             (Method::CachingSha2Password, [FULL_AUTHENTICATION]) => self.tell_password(out)?,
             _ => {
-                return Err(Violation::Unexpected {
-                    what: "message of an authentication",
-                }
-                .into());
+                return Err(Violation::Unexpected { what: "message of an authentication" }.into());
             }
         }
         self.stage = Stage::Result;
