@@ -3,7 +3,8 @@
 //! One thread, one epoll instance, one read and one write for each piece of a conversation. It knows
 //! no protocol, no limits and no time-outs; what a proxy costs above it is what that proxy decided to do.
 //!
-//! `tidegate-bench-relay 127.0.0.1:7000 127.0.0.1:3306` relays from the first address to the second.
+//! `tidegate-bench-relay 127.0.0.1:7000 127.0.0.1:3306` relays from the first address to the second, and
+//! prints the first: its port may be 0.
 
 mod epoll;
 mod pair;
@@ -17,6 +18,7 @@ fn main() -> anyhow::Result<()> {
     let (listen, upstream) = addresses()?;
     let listener =
         TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    println!("{}", listener.local_addr()?);
     relay::Relay::new(listener, upstream)?.run()
 }
 

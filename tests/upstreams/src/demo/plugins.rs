@@ -17,13 +17,11 @@ impl Components {
         Self { folders }
     }
 
-    /// Puts both sample plugins where the proxy will find them when it starts.
+    /// Puts the sample plugins where the proxy will find them when it starts.
     pub(crate) fn install_samples(&self, folder: &Path) -> Result<()> {
         let plugins = folder.join("plugins");
         fs::create_dir(&plugins)?;
-        for (name, sidecar) in
-            [("user-router", USER_ROUTER), ("read-write-split", READ_WRITE_SPLIT)]
-        {
+        for (name, sidecar) in SAMPLES {
             fs::copy(self.component(name)?, plugins.join(format!("{name}.wasm")))?;
             fs::write(plugins.join(format!("{name}.toml")), sidecar)?;
         }
@@ -74,6 +72,10 @@ fn folder(proxy: &Proxy) -> PathBuf {
     proxy.folder.join("plugins")
 }
 
+/// Each listener has its own, so that it can be seen which of them decided.
+const SAMPLES: [(&str, &str); 3] =
+    [("user-router", USER_ROUTER), ("read-write-split", READ_WRITE_SPLIT), ("example", EXAMPLE)];
+
 const USER_ROUTER: &str = r#"listeners = ["by-user"]
 
 [config]
@@ -88,4 +90,11 @@ const READ_WRITE_SPLIT: &str = r#"listeners = ["by-statement"]
 [config]
 upstream = "shop"
 sticky_ms = 500
+"#;
+
+const EXAMPLE: &str = r#"listeners = ["by-statement"]
+
+[config]
+administrators = ["boss"]
+message = "ask an administrator to change tables"
 "#;

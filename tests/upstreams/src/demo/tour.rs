@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Error};
 use tokio::time::{Instant, sleep};
 
 use crate::plugins::{self, Components};
@@ -17,7 +17,7 @@ const WHO: &str = "SELECT @@hostname";
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Which server must have answered.
+/// What must have been answered.
 #[derive(Clone, Copy, Debug)]
 enum Expected {
     Primary,
@@ -39,6 +39,7 @@ impl Expected {
 pub(crate) async fn run(proxy: &Proxy, servers: &Servers, components: &Components) -> Result<()> {
     users(proxy).await?;
     statements(proxy).await?;
+    refusal(proxy).await?;
     swap(proxy, servers, components).await
 }
 
@@ -82,6 +83,21 @@ async fn statements(proxy: &Proxy) -> Result<()> {
     say("app", WHO, &format!("{host}, some time after the write"));
     let hinted = "/* tidegate: route=primary */ SELECT @@hostname";
     ask(&mut app, "app", hinted, Expected::Primary).await?;
+    app.disconnect().await?;
+    Ok(())
+}
+
+/// The plugin `example`, on the same listener: it rejects what the user may not do.
+async fn refusal(proxy: &Proxy) -> Result<()> {
+    chapter("example: what is asked, and by whom, decides");
+    let mut app = proxy.connect(Listener::ByStatement, "app").await?;
+    let text = "DROP TABLE visits";
+    match app.query_drop(text).await {
+        Err(Error::Server(refused)) => say("app", text, &refused.to_string()),
+        Err(other) => return Err(other).context(text),
+        Ok(()) => bail!("{text}: nobody refused it"),
+    }
+    ask(&mut app, "app", "SELECT count(*) FROM visits", Expected::Exactly("1")).await?;
     app.disconnect().await?;
     Ok(())
 }
