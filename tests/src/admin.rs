@@ -33,10 +33,7 @@ impl Admin {
     pub fn get(&self, path: &str) -> io::Result<Answer> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        )?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
         parse(&text).ok_or_else(|| io::Error::other(format!("not HTTP: {text:?}")))
@@ -93,11 +90,7 @@ impl Admin {
 fn parse(text: &str) -> Option<Answer> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    Some(Answer {
-        status,
-        head: head.to_owned(),
-        body: body.to_owned(),
-    })
+    Some(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }
 
 fn sum(metrics: &str, name: &str, labels: &[&str]) -> f64 {
@@ -105,9 +98,7 @@ fn sum(metrics: &str, name: &str, labels: &[&str]) -> f64 {
         let rest = line.strip_prefix(name)?;
         let series =
             rest.starts_with(['{', ' ']) && labels.iter().all(|label| rest.contains(label));
-        series
-            .then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())
-            .flatten()
+        series.then(|| rest.rsplit(' ').next()?.parse::<f64>().ok()).flatten()
     };
     metrics.lines().filter_map(value).sum()
 }

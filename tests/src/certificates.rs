@@ -49,9 +49,7 @@ impl Certificates {
     }
 
     fn write() -> anyhow::Result<Self> {
-        let certificates = Self {
-            folder: Scratch::new(),
-        };
+        let certificates = Self { folder: Scratch::new() };
         let authority = authority("tidegate tests")?;
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let key = KeyPair::generate()?;
@@ -59,10 +57,7 @@ impl Certificates {
         write(&certificates.ca(), &authority.pem())?;
         write(&certificates.certificate(), &certificate.pem())?;
         write(&certificates.key(), &key.serialize_pem())?;
-        write(
-            &certificates.stranger(),
-            &self::authority("a stranger")?.pem(),
-        )?;
+        write(&certificates.stranger(), &self::authority("a stranger")?.pem())?;
         Ok(certificates)
     }
 }

@@ -23,13 +23,7 @@ impl<'a> Login<'a> {
     #[must_use]
     pub fn app(port: u16, database: &'a str) -> Self {
         let (user, password) = crate::mariadb::users::APP;
-        Self {
-            port,
-            user,
-            password,
-            database,
-            tls: false,
-        }
+        Self { port, user, password, database, tls: false }
     }
 
     /// The same with TLS.
@@ -46,26 +40,13 @@ impl<'a> Login<'a> {
 #[must_use]
 pub fn mariadb(login: Login<'_>, statements: &str) -> Output {
     let mut command = Command::new(find_program("mariadb"));
-    command.args([
-        "--no-defaults",
-        "--protocol=tcp",
-        "--host=127.0.0.1",
-        "--batch",
-    ]);
-    command
-        .arg("--skip-column-names")
-        .arg(format!("--port={}", login.port));
-    command
-        .arg(format!("--user={}", login.user))
-        .arg(format!("--database={}", login.database));
-    command
-        .env("MYSQL_PWD", login.password)
-        .arg(format!("--execute={statements}"));
+    command.args(["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--batch"]);
+    command.arg("--skip-column-names").arg(format!("--port={}", login.port));
+    command.arg(format!("--user={}", login.user)).arg(format!("--database={}", login.database));
+    command.env("MYSQL_PWD", login.password).arg(format!("--execute={statements}"));
     if login.tls {
         let ca = Certificates::shared().ca();
-        command
-            .arg(format!("--ssl-ca={}", ca.display()))
-            .arg("--ssl-verify-server-cert");
+        command.arg(format!("--ssl-ca={}", ca.display())).arg("--ssl-verify-server-cert");
     } else {
         command.arg("--skip-ssl");
     }
@@ -90,10 +71,7 @@ pub fn python(script: &str, login: Login<'_>) -> String {
 pub fn node(script: &str, login: Login<'_>) -> String {
     let mut command = Command::new(find_program("node"));
     command.arg(scripts().join("node").join(script));
-    command.env(
-        "TIDEGATE_NODE_MODULES",
-        clients_dir().join("node/package.json"),
-    );
+    command.env("TIDEGATE_NODE_MODULES", clients_dir().join("node/package.json"));
     succeed(with_login(&mut command, login))
 }
 
@@ -103,9 +81,7 @@ pub fn node(script: &str, login: Login<'_>) -> String {
 /// When it is not installed or fails; the message has what it said.
 pub fn sysbench(login: Login<'_>, workload: &str, arguments: &[&str], step: &str) -> String {
     let mut command = Command::new(find_program("sysbench"));
-    command
-        .arg(workload)
-        .args(["--db-driver=mysql", "--mysql-host=127.0.0.1"]);
+    command.arg(workload).args(["--db-driver=mysql", "--mysql-host=127.0.0.1"]);
     command.arg(format!("--mysql-port={}", login.port));
     command.arg(format!("--mysql-user={}", login.user));
     command.arg(format!("--mysql-password={}", login.password));
@@ -118,26 +94,18 @@ fn succeed(command: &mut Command) -> String {
     let output = output(command);
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{stdout}{stderr}",
-        output.status
-    );
+    assert!(output.status.success(), "{command:?}: {}\n{stdout}{stderr}", output.status);
     stdout
 }
 
 fn output(command: &mut Command) -> Output {
     let program = command.get_program().to_string_lossy().into_owned();
-    command
-        .output()
-        .unwrap_or_else(|error| panic!("{}", missing(&program, &error)))
+    command.output().unwrap_or_else(|error| panic!("{}", missing(&program, &error)))
 }
 
 fn with_login<'a>(command: &'a mut Command, login: Login<'_>) -> &'a mut Command {
     command.env("TIDEGATE_PORT", login.port.to_string());
-    command
-        .env("TIDEGATE_USER", login.user)
-        .env("TIDEGATE_PASSWORD", login.password);
+    command.env("TIDEGATE_USER", login.user).env("TIDEGATE_PASSWORD", login.password);
     command.env("TIDEGATE_DATABASE", login.database);
     if login.tls {
         command.env("TIDEGATE_CA", Certificates::shared().ca());

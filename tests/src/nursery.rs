@@ -50,9 +50,7 @@ pub(crate) fn signal(child: &Child, signal: libc::c_int) {
 /// Asks a child to end, and waits until it has.
 pub(crate) fn terminate(child: &mut Child) -> ExitStatus {
     signal(child, libc::SIGTERM);
-    wait_until("a child to end on SIGTERM", crate::PATIENCE, || {
-        child.try_wait().ok().flatten()
-    })
+    wait_until("a child to end on SIGTERM", crate::PATIENCE, || child.try_wait().ok().flatten())
 }
 
 /// Ends a child at once.

@@ -74,10 +74,7 @@ impl RawClient {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        let mut client = Self {
-            stream,
-            greeting: Vec::new(),
-        };
+        let mut client = Self { stream, greeting: Vec::new() };
         client.greeting = client.read()?.payload;
         Ok(client)
     }
@@ -90,11 +87,7 @@ impl RawClient {
         let mut client = Self::connect(port)?;
         client.send(1, &login_packet(user, &[]))?;
         let answer = client.read()?;
-        if answer.is_ok() {
-            Ok(client)
-        } else {
-            Err(io::Error::other(answer.text()))
-        }
+        if answer.is_ok() { Ok(client) } else { Err(io::Error::other(answer.text())) }
     }
 
     /// Sends one frame.
@@ -145,9 +138,7 @@ impl RawClient {
         let [a, b, c, sequence] = header;
         let length = u32::from_le_bytes([a, b, c, 0]);
         let mut payload = Vec::new();
-        let read = (&mut self.stream)
-            .take(length.into())
-            .read_to_end(&mut payload)?;
+        let read = (&mut self.stream).take(length.into()).read_to_end(&mut payload)?;
         if u32::try_from(read).is_ok_and(|read| read == length) {
             Ok(Frame { sequence, payload })
         } else {

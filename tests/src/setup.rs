@@ -53,10 +53,7 @@ impl Setup {
     /// In front of a primary and its replica.
     #[must_use]
     pub fn pair(pair: &MariaDbPair) -> Self {
-        Self::new(&[
-            (pair.primary.address(), "primary"),
-            (pair.replica.address(), "replica"),
-        ])
+        Self::new(&[(pair.primary.address(), "primary"), (pair.replica.address(), "replica")])
     }
 
     /// Clients may (`prefer`) or must (`require`) use TLS.
@@ -94,9 +91,7 @@ impl Setup {
     #[must_use]
     pub fn account(self) -> Self {
         let (user, password) = users::MONITOR;
-        self.upstream(&format!(
-            "account = {{ user = {user:?}, password = {password:?} }}"
-        ))
+        self.upstream(&format!("account = {{ user = {user:?}, password = {password:?} }}"))
     }
 
     /// Servers are probed often, so that a test need not wait.
@@ -133,6 +128,12 @@ impl Setup {
         self
     }
 
+    /// Writes the sidecar of a plugin.
+    #[must_use]
+    pub fn sidecar(self, plugin: &str, text: &str) -> Self {
+        self.file(&format!("plugins/{plugin}.toml"), text)
+    }
+
     /// The port of the listener.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -160,29 +161,16 @@ impl Setup {
     /// The text of `tidegate.toml`.
     #[must_use]
     pub fn text(&self) -> String {
-        let lines = |lines: &[String]| {
-            lines
-                .iter()
-                .fold(String::new(), |text, line| text + line + "\n")
-        };
+        let lines =
+            |lines: &[String]| lines.iter().fold(String::new(), |text, line| text + line + "\n");
         let mut text = format!("[admin]\nbind = \"127.0.0.1:{}\"\n\n", self.admin_port);
         text += "[plugins]\ndir = \"plugins\"\n\n";
         text += &lines(&self.top);
-        let _ = writeln!(
-            text,
-            "[[upstream]]\nname = {UPSTREAM:?}\nprotocol = \"mysql\""
-        );
+        let _ = writeln!(text, "[[upstream]]\nname = {UPSTREAM:?}\nprotocol = \"mysql\"");
         let _ = writeln!(text, "servers = [{}]\npool = {}", self.servers(), self.pool);
         text += &lines(&self.upstream);
-        let _ = writeln!(
-            text,
-            "\n[[listener]]\nname = {LISTENER:?}\nprotocol = \"mysql\""
-        );
-        let _ = writeln!(
-            text,
-            "bind = \"127.0.0.1:{}\"\nupstream = {UPSTREAM:?}",
-            self.port
-        );
+        let _ = writeln!(text, "\n[[listener]]\nname = {LISTENER:?}\nprotocol = \"mysql\"");
+        let _ = writeln!(text, "bind = \"127.0.0.1:{}\"\nupstream = {UPSTREAM:?}", self.port);
         let _ = writeln!(text, "auth = {}", self.auth);
         text + &lines(&self.listener)
     }
@@ -192,22 +180,13 @@ impl Setup {
         let server = |(address, role): &(String, &str)| {
             format!("{{ address = {address:?}, role = {role:?} }}")
         };
-        self.servers
-            .iter()
-            .map(server)
-            .collect::<Vec<_>>()
-            .join(", ")
+        self.servers.iter().map(server).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// Every user of the test servers, as the configuration lists users.
 fn passwords() -> String {
-    [
-        users::APP,
-        users::READER,
-        users::TLS_ONLY,
-        users::NO_PASSWORD,
-    ]
-    .map(|(name, password)| format!("{{ name = {name:?}, password = {password:?} }}"))
-    .join(", ")
+    [users::APP, users::READER, users::TLS_ONLY, users::NO_PASSWORD]
+        .map(|(name, password)| format!("{{ name = {name:?}, password = {password:?} }}"))
+        .join(", ")
 }

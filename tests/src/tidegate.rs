@@ -35,55 +35,53 @@ impl Tidegate {
     /// As [`Self::start`].
     #[must_use]
     pub fn start_with_plugins(setup: Setup, installed: &[(&str, &str)]) -> Self {
+        let mut tidegate = Self::launch(setup, installed);
+        tidegate.wait_for_status("/readyz", 200);
+        tidegate
+    }
+
+    /// Starts the proxy and waits only until it lives: its servers may be out of reach.
+    ///
+    /// # Panics
+    /// When it ends.
+    #[must_use]
+    pub fn start_unready(setup: Setup) -> Self {
+        let mut tidegate = Self::launch(setup, &[]);
+        tidegate.wait_for_status("/livez", 200);
+        tidegate
+    }
+
+    fn launch(setup: Setup, installed: &[(&str, &str)]) -> Self {
         let folder = Scratch::new();
-        fs::create_dir(folder.path().join("plugins")).expect("a scratch folder can be written");
+        setup.write(folder.path());
         for (name, source) in installed {
             let file = folder.path().join("plugins").join(format!("{name}.wasm"));
             fs::copy(plugins::component(source), file).expect("a plugin can be copied");
         }
-        setup.write(folder.path());
         let process = spawn(folder.path());
         let admin = Admin::new(setup.admin_port());
-        let mut tidegate = Self {
-            folder,
-            setup,
-            process,
-            log: Arc::default(),
-            admin,
-        };
+        let mut tidegate = Self { folder, setup, process, log: Arc::default(), admin };
         tidegate.collect_log();
-        tidegate.wait_until_ready();
         tidegate
     }
 
     fn collect_log(&mut self) {
-        let stderr = self
-            .process
-            .stderr
-            .take()
-            .map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
-        let stdout = self
-            .process
-            .stdout
-            .take()
-            .map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+        let stderr = self.process.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+        let stdout = self.process.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
         for pipe in [stderr, stdout].into_iter().flatten() {
             let log = Arc::clone(&self.log);
             thread::spawn(move || {
-                BufReader::new(pipe)
-                    .lines()
-                    .map_while(Result::ok)
-                    .for_each(|line| log.push(line))
+                BufReader::new(pipe).lines().map_while(Result::ok).for_each(|line| log.push(line))
             });
         }
     }
 
-    fn wait_until_ready(&mut self) {
-        wait_for("tidegate to be ready", || {
+    fn wait_for_status(&mut self, path: &str, status: u16) {
+        wait_for(&format!("{status} from tidegate's {path}"), || {
             if let Ok(Some(status)) = self.process.try_wait() {
                 panic!("tidegate ended with {status}");
             }
-            (self.admin.status("/readyz") == Some(200)).then_some(())
+            (self.admin.status(path) == Some(status)).then_some(())
         });
     }
 
@@ -114,8 +112,7 @@ impl Tidegate {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("the process runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|line| line.split_whitespace().next()?.parse().ok())
-            .expect("a number of KiB")
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("a number of KiB")
     }
 
     /// The folder of `tidegate.toml`.
@@ -127,11 +124,7 @@ impl Tidegate {
     /// Everything that was logged so far, a line each.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
-        self.log
-            .lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.log.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits for a line of the log that contains all of these, and returns it.
@@ -140,10 +133,7 @@ impl Tidegate {
     /// When none comes in time.
     pub fn wait_for_log(&self, parts: &[&str]) -> String {
         self.log
-            .wait(
-                |line| parts.iter().all(|part| line.contains(part)),
-                PATIENCE,
-            )
+            .wait(|line| parts.iter().all(|part| line.contains(part)), PATIENCE)
             .unwrap_or_else(|| panic!("no line of the log has {parts:?}"))
     }
 
@@ -211,9 +201,7 @@ impl Drop for Tidegate {
             eprintln!("--- tidegate.toml\n{}", self.setup.text());
             eprintln!("--- the last lines of tidegate's log");
             let log = self.log();
-            log.iter()
-                .skip(log.len().saturating_sub(200))
-                .for_each(|line| eprintln!("{line}"));
+            log.iter().skip(log.len().saturating_sub(200)).for_each(|line| eprintln!("{line}"));
         }
     }
 }
@@ -227,10 +215,7 @@ struct Log {
 
 impl Log {
     fn push(&self, line: String) {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(line);
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         self.grown.notify_all();
     }
 
@@ -247,13 +232,8 @@ impl Log {
 
 fn spawn(folder: &Path) -> Child {
     let mut command = command();
-    command
-        .args(["run", "--config", "tidegate.toml"])
-        .current_dir(folder);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.args(["run", "--config", "tidegate.toml"]).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     nursery::spawn(command).expect("tidegate can be started")
 }
 
@@ -264,27 +244,18 @@ fn spawn(folder: &Path) -> Child {
 #[must_use]
 pub fn command() -> Command {
     let program = profile_dir().join("tidegate");
-    assert!(
-        program.is_file(),
-        "{} is missing: run `cargo xtask test`",
-        program.display()
-    );
+    assert!(program.is_file(), "{} is missing: run `cargo xtask test`", program.display());
     Command::new(program)
 }
 
 /// Where cargo has put the binaries of this build: the test itself lies in `deps` under it.
 fn profile_dir() -> PathBuf {
     let test = env::current_exe().expect("a running program has a path");
-    test.ancestors()
-        .nth(2)
-        .expect("target/debug/deps/name")
-        .to_owned()
+    test.ancestors().nth(2).expect("target/debug/deps/name").to_owned()
 }
 
 /// Cargo's target directory.
 #[must_use]
 pub fn target_dir() -> PathBuf {
-    profile_dir()
-        .parent()
-        .map_or_else(PathBuf::new, Path::to_owned)
+    profile_dir().parent().map_or_else(PathBuf::new, Path::to_owned)
 }

@@ -27,14 +27,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for workspace in [".", "plugins"] {
         let manifest = shell::root().join(workspace).join("Cargo.toml");
         let mut command = std::process::Command::new(&deny);
-        command
-            .arg("--manifest-path")
-            .arg(manifest)
-            .args(["--all-features", "check"]);
-        command
-            .arg("--config")
-            .arg(shell::root().join("deny.toml"))
-            .args(&checks);
+        command.arg("--manifest-path").arg(manifest).args(["--all-features", "check"]);
+        command.arg("--config").arg(shell::root().join("deny.toml")).args(&checks);
         shell::run(&mut command).with_context(|| format!("the dependencies of {workspace}"))?;
     }
     Ok(())
@@ -46,14 +40,7 @@ fn install() -> Result<std::path::PathBuf> {
     if !deny.is_file() {
         eprintln!("installing cargo-deny {VERSION} (some minutes, once)");
         let mut command = shell::cargo(".");
-        command.args([
-            "install",
-            "cargo-deny",
-            "--locked",
-            "--version",
-            VERSION,
-            "--root",
-        ]);
+        command.args(["install", "cargo-deny", "--locked", "--version", VERSION, "--root"]);
         shell::run(command.arg(&folder))?;
     }
     Ok(deny)

@@ -1,6 +1,7 @@
 //! Builds the workspaces of plugins; they are apart because they are built for WebAssembly.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -27,8 +28,15 @@ pub(crate) fn components(workspace: &str) -> PathBuf {
     shell::root().join(workspace).join("target/wasm32-wasip2/release")
 }
 
-fn build_in(workspace: &str, only: &[&str]) -> Result<()> {
+/// Cargo in a workspace of plugins, which keeps its own target directory whatever the user's is.
+pub(crate) fn cargo(workspace: &str) -> Command {
     let mut command = shell::cargo(workspace);
+    command.env_remove("CARGO_TARGET_DIR");
+    command
+}
+
+fn build_in(workspace: &str, only: &[&str]) -> Result<()> {
+    let mut command = cargo(workspace);
     command.args(["build", "--release", "--locked"]);
     shell::run(command.args(["--target", "wasm32-wasip2"]).args(only))
 }

@@ -13,11 +13,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(total: usize) -> Self {
-        Self {
-            done: 0,
-            total,
-            started: Instant::now(),
-        }
+        Self { done: 0, total, started: Instant::now() }
     }
 
     /// Runs one step between two lines: its name, and the time that it took.

@@ -28,8 +28,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     })?;
     progress.step("tests of the plugins, natively", || {
         for workspace in plugins::WORKSPACES {
-            let mut command = shell::cargo(workspace);
-            shell::run(filtered(command.args(["test", "--locked"]), args))?;
+            let mut command = plugins::cargo(workspace);
+            command.args(["native-test", "--workspace", "--locked"]);
+            shell::run(filtered(&mut command, args))?;
         }
         Ok(())
     })?;

@@ -56,12 +56,7 @@ impl MariaDb {
         let folder = Scratch::new();
         template::copy_to(&folder.path().join("data"));
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        let mut server = Self {
-            folder,
-            port: free_port(),
-            arguments,
-            process: None,
-        };
+        let mut server = Self { folder, port: free_port(), arguments, process: None };
         server.start_again();
         server
     }
@@ -83,8 +78,7 @@ impl MariaDb {
     /// When a statement fails.
     #[must_use]
     pub fn query(&self, statements: &str) -> String {
-        self.try_query(statements)
-            .unwrap_or_else(|error| panic!("{statements}: {error}"))
+        self.try_query(statements).unwrap_or_else(|error| panic!("{statements}: {error}"))
     }
 
     /// Runs statements as `root` for their effect.
@@ -122,9 +116,7 @@ impl MariaDb {
     }
 
     fn signal(&self, signal: libc::c_int) {
-        self.process
-            .iter()
-            .for_each(|process| nursery::signal(process, signal));
+        self.process.iter().for_each(|process| nursery::signal(process, signal));
     }
 
     /// Starts the server again on the same port with the same data.
@@ -134,14 +126,9 @@ impl MariaDb {
     pub fn start_again(&mut self) {
         let mut command = program::server();
         command.args(program::arguments(self.folder.path()));
-        command
-            .arg(format!("--port={}", self.port))
-            .arg("--bind-address=127.0.0.1");
+        command.arg(format!("--port={}", self.port)).arg("--bind-address=127.0.0.1");
         command.args(tls_arguments()).args(&self.arguments);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.process = Some(nursery::spawn(command).expect("mariadbd can be started"));
         wait_for("mariadbd to accept connections", || {
             self.check_alive();
@@ -150,10 +137,7 @@ impl MariaDb {
     }
 
     fn check_alive(&mut self) {
-        let ended = self
-            .process
-            .as_mut()
-            .and_then(|process| process.try_wait().ok().flatten());
+        let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
         if let Some(status) = ended {
             panic!("mariadbd ended with {status}:\n{}", self.log());
         }
@@ -190,21 +174,12 @@ fn query_socket(socket: &Path, statements: &str) -> Result<String, String> {
     let mut command = program::client();
     command.arg(format!("--socket={}", socket.display()));
     command.args(["--user=root", "--skip-column-names", "--batch", "--raw"]);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut client = command
-        .spawn()
-        .map_err(|error| missing("mariadb", &error))?;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut client = command.spawn().map_err(|error| missing("mariadb", &error))?;
     if let Some(mut stdin) = client.stdin.take() {
-        stdin
-            .write_all(statements.as_bytes())
-            .map_err(|error| error.to_string())?;
+        stdin.write_all(statements.as_bytes()).map_err(|error| error.to_string())?;
     }
-    let output = client
-        .wait_with_output()
-        .map_err(|error| error.to_string())?;
+    let output = client.wait_with_output().map_err(|error| error.to_string())?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {

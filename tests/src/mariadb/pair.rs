@@ -10,12 +10,8 @@ pub const PRIMARY_ID: u32 = 1;
 /// The `@@server_id` of the first replica.
 pub const REPLICA_ID: u32 = 2;
 
-const BINARY_LOG: [&str; 4] = [
-    "--log-bin=binlog",
-    "--binlog-format=ROW",
-    "--log-slave-updates",
-    "--gtid-strict-mode=1",
-];
+const BINARY_LOG: [&str; 4] =
+    ["--log-bin=binlog", "--binlog-format=ROW", "--log-slave-updates", "--gtid-strict-mode=1"];
 
 /// A primary and a replica that follows it by GTID.
 #[derive(Debug)]
@@ -47,18 +43,13 @@ impl MariaDbPair {
         let position = self.primary.query("select @@gtid_binlog_pos");
         let wait = format!("select master_gtid_wait('{}', 30)", position.trim());
         let reached = self.replica.query(&wait);
-        assert_eq!(
-            reached.trim(),
-            "0",
-            "the replica has not reached {position}"
-        );
+        assert_eq!(reached.trim(), "0", "the replica has not reached {position}");
     }
 
     /// Makes a database for one test, on both servers.
     #[must_use]
     pub fn database(&self, name: &'static str) -> &'static str {
-        self.primary
-            .execute(&format!("create or replace database {name}"));
+        self.primary.execute(&format!("create or replace database {name}"));
         self.wait_for_replica();
         name
     }
@@ -66,11 +57,8 @@ impl MariaDbPair {
 
 fn start(id: u32, more: &[&str]) -> MariaDb {
     let id = format!("--server-id={id}");
-    let arguments: Vec<&str> = [id.as_str()]
-        .into_iter()
-        .chain(BINARY_LOG)
-        .chain(more.iter().copied())
-        .collect();
+    let arguments: Vec<&str> =
+        [id.as_str()].into_iter().chain(BINARY_LOG).chain(more.iter().copied()).collect();
     MariaDb::start_with(&arguments)
 }
 

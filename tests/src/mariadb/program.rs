@@ -55,10 +55,8 @@ pub(super) fn server_user() -> Option<(u32, u32)> {
     }
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let line = users.lines().find(|line| line.starts_with("mysql:"));
-    let mut fields = line
-        .expect("the package mariadb-server makes a user mysql")
-        .split(':')
-        .skip(2);
+    let mut fields =
+        line.expect("the package mariadb-server makes a user mysql").split(':').skip(2);
     let mut number = || fields.next().and_then(|field| field.parse().ok());
     Some((number()?, number()?))
 }

@@ -42,16 +42,8 @@ pub(super) fn copy_to(data: &Path) {
 
 fn copy(from: &Path, to: &Path) {
     let mut copy = Command::new("cp");
-    let status = copy
-        .args(["-R", "--reflink=auto", "--sparse=always"])
-        .arg(from)
-        .arg(to)
-        .status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "cannot copy {}",
-        from.display()
-    );
+    let status = copy.args(["-R", "--reflink=auto", "--sparse=always"]).arg(from).arg(to).status();
+    assert!(status.is_ok_and(|status| status.success()), "cannot copy {}", from.display());
 }
 
 fn own(path: &Path, user: u32, group: u32) {
@@ -105,28 +97,17 @@ fn make(template: &Path) {
 
 fn initialise(data: &Path) {
     let mut install = program::unprivileged("mariadb-install-db");
-    install
-        .arg(format!("--datadir={}", data.display()))
-        .args(program::SETTINGS);
+    install.arg(format!("--datadir={}", data.display())).args(program::SETTINGS);
     install.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
     let output = install.output().expect("it was found a moment ago");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 /// No binary log is written here, so that primary and replica start from the same nothing.
 fn fill(folder: &Path) {
     let mut command = program::server();
-    command
-        .args(program::arguments(folder))
-        .arg("--skip-networking");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(program::arguments(folder)).arg("--skip-networking");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut server = nursery::spawn(command).expect("it was found a moment ago");
     let socket = folder.join("socket");
     wait_for("a new server", || query_socket(&socket, "select 1").ok());

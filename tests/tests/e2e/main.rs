@@ -1,3 +1,16 @@
 //! Everything end to end, in one binary: one link, and one pair of servers for all who share it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod auth;
+mod bad_input;
+mod clients;
+mod failures;
 mod harness;
+mod operations;
+mod plugins;
+mod pool;
+mod reload;
+mod statements;
+mod support;
+mod tls;

@@ -24,9 +24,7 @@ impl Tree {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
+        self.0.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     pub(super) fn get(&self, path: &str) -> Option<&str> {
@@ -59,8 +57,5 @@ fn collect(folder: &Path, prefix: &str, tree: &mut BTreeMap<String, String>) -> 
 
 /// Folders that hold nothing of ours.
 fn is_foreign(name: &str) -> bool {
-    matches!(
-        name,
-        ".git" | "target" | "node_modules" | "corpus" | "artifacts"
-    )
+    matches!(name, ".git" | "target" | "node_modules" | "corpus" | "artifacts")
 }

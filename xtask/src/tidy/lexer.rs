@@ -43,8 +43,7 @@ pub(super) fn without_test_modules(code: &str) -> String {
 
 /// `mod tests;` rather than `mod tests { … }`.
 pub(super) fn is_declaration(item: &str) -> bool {
-    item.find(';')
-        .is_some_and(|semicolon| !item[..semicolon].contains('{'))
+    item.find(';').is_some_and(|semicolon| !item[..semicolon].contains('{'))
 }
 
 /// The first brace-delimited block of some code: where its brace is, and where it has ended.
@@ -85,11 +84,7 @@ fn literal_or_comment(text: &str, after_word: bool) -> Option<usize> {
     if text.starts_with("/*") {
         return Some(block_comment(text));
     }
-    let unprefixed = if after_word {
-        text
-    } else {
-        text.trim_start_matches(['b', 'c'])
-    };
+    let unprefixed = if after_word { text } else { text.trim_start_matches(['b', 'c']) };
     let prefix = text.len() - unprefixed.len();
     if prefix <= 1
         && !after_word
@@ -130,9 +125,7 @@ fn block_comment(text: &str) -> usize {
 fn raw_string(text: &str, hashes: usize) -> usize {
     let end = format!("\"{}", "#".repeat(hashes));
     let body = hashes + 1;
-    text[body..]
-        .find(&end)
-        .map_or(text.len(), |found| body + found + end.len())
+    text[body..].find(&end).map_or(text.len(), |found| body + found + end.len())
 }
 
 fn quoted(text: &str, quote: char) -> usize {
@@ -165,22 +158,13 @@ mod tests {
             "let a = \"x.unwrap()\"; // panic!\nlet b = 'a'; /* a\n/* b */ */ fn f<'a>() {}\n";
         let code = code_of(source);
         assert_eq!(code.lines().count(), source.lines().count());
-        assert!(
-            !code.contains("unwrap") && !code.contains("panic"),
-            "{code}"
-        );
+        assert!(!code.contains("unwrap") && !code.contains("panic"), "{code}");
         assert!(code.contains("fn f<'a>() {}"), "{code}");
     }
 
     #[test]
     fn raw_and_byte_strings_end_where_they_end() {
-        for literal in [
-            r##"r#"a " b"#"##,
-            r#"b"a\"b""#,
-            r#"r"a\""#,
-            "b'\\''",
-            "'\\u{1f}'",
-        ] {
+        for literal in [r##"r#"a " b"#"##, r#"b"a\"b""#, r#"r"a\""#, "b'\\''", "'\\u{1f}'"] {
             assert_eq!(code_of(&format!("{literal};x")).trim(), ";x", "{literal}");
         }
     }

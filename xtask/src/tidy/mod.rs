@@ -25,23 +25,14 @@ struct Finding {
 
 impl Finding {
     fn new(file: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            message: message.into(),
-        }
+        Self { file: file.to_owned(), line, message: message.into() }
     }
 }
 
 /// Prints everything that is wrong, and fails if there is anything.
 pub(crate) fn run() -> Result<()> {
     let findings = check()?;
-    for Finding {
-        file,
-        line,
-        message,
-    } in &findings
-    {
+    for Finding { file, line, message } in &findings {
         eprintln!("{file}:{line}: {message}");
     }
     if !findings.is_empty() {

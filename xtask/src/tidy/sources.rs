@@ -10,20 +10,12 @@ const FILE_LINES_MAX: usize = 800;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// What ends the process, and with it every session.
-const PANICS: [&str; 6] = [
-    ".unwrap()",
-    ".unwrap_err()",
-    "panic!(",
-    "unreachable!(",
-    "todo!(",
-    "unimplemented!(",
-];
+const PANICS: [&str; 6] =
+    [".unwrap()", ".unwrap_err()", "panic!(", "unreachable!(", "todo!(", "unimplemented!("];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let tests = test_files(tree);
-    tree.ending(".rs")
-        .flat_map(|(path, text)| check_file(path, text, &tests))
-        .collect()
+    tree.ending(".rs").flat_map(|(path, text)| check_file(path, text, &tests)).collect()
 }
 
 fn check_file(path: &str, text: &str, tests: &HashSet<String>) -> Vec<Finding> {
@@ -89,10 +81,7 @@ fn opening(path: &str, text: &str, is_test: bool) -> Option<Finding> {
 
 fn lengths(path: &str, product: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let lines = product
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .count();
+    let lines = product.lines().filter(|line| !line.trim().is_empty()).count();
     if lines > FILE_LINES_MAX {
         let message = format!("{lines} lines of code; at most {FILE_LINES_MAX}: split it");
         findings.push(Finding::new(path, 0, message));
@@ -116,10 +105,7 @@ fn functions(code: &str) -> Vec<(usize, usize)> {
         let length = code[start..start + end].matches('\n').count() + 1;
         Some((line_of(code, start), length))
     };
-    starts
-        .filter(|start| is_word(*start))
-        .filter_map(measure)
-        .collect()
+    starts.filter(|start| is_word(*start)).filter_map(measure).collect()
 }
 
 fn panics(path: &str, product: &str) -> Vec<Finding> {
@@ -130,11 +116,7 @@ fn panics(path: &str, product: &str) -> Vec<Finding> {
                 || !product[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
         });
         let finding = move |(at, _): (usize, &str)| {
-            Finding::new(
-                path,
-                line_of(product, at),
-                format!("`{word}` outside of tests"),
-            )
+            Finding::new(path, line_of(product, at), format!("`{word}` outside of tests"))
         };
         places.map(finding).collect::<Vec<_>>()
     };
@@ -157,11 +139,7 @@ fn attributes(path: &str, code: &str) -> Vec<Finding> {
         }
     }
     for (at, _) in code.match_indices("#[ignore") {
-        findings.push(Finding::new(
-            path,
-            line_of(code, at),
-            "an ignored test tests nothing",
-        ));
+        findings.push(Finding::new(path, line_of(code, at), "an ignored test tests nothing"));
     }
     findings
 }
@@ -171,11 +149,7 @@ fn sleeps(path: &str, code: &str) -> Vec<Finding> {
         return Vec::new();
     }
     let finding = |(at, _)| {
-        Finding::new(
-            path,
-            line_of(code, at),
-            "a test that sleeps is slow or wrong: use `wait_for`",
-        )
+        Finding::new(path, line_of(code, at), "a test that sleeps is slow or wrong: use `wait_for`")
     };
     code.match_indices("sleep(").map(finding).collect()
 }
@@ -186,19 +160,13 @@ mod tests {
 
     fn messages(path: &str, text: &str) -> Vec<String> {
         let found = check(&Tree::of(&[(path, text)]));
-        found
-            .into_iter()
-            .map(|finding| format!("{}: {}", finding.line, finding.message))
-            .collect()
+        found.into_iter().map(|finding| format!("{}: {}", finding.line, finding.message)).collect()
     }
 
     #[test]
     fn a_panic_is_found_in_the_runtime_and_nowhere_else() {
         let text = "//! x\nfn a() {\n    b.unwrap();\n}\n#[cfg(test)]\nmod tests {\n fn c() { d.unwrap() }\n}\n";
-        assert_eq!(
-            messages("runtime/wire/src/a.rs", text),
-            ["3: `.unwrap()` outside of tests"]
-        );
+        assert_eq!(messages("runtime/wire/src/a.rs", text), ["3: `.unwrap()` outside of tests"]);
         assert!(messages("xtask/src/a.rs", text).is_empty());
         assert!(messages("runtime/wire/src/a.rs", "//! x\nfn a() { debug_panic!() }").is_empty());
     }
@@ -206,10 +174,7 @@ mod tests {
     #[test]
     fn modules_declared_as_tests_are_tests() {
         let tree = Tree::of(&[
-            (
-                "runtime/wire/src/lib.rs",
-                "//! x\n#[cfg(test)]\nmod support;\n",
-            ),
+            ("runtime/wire/src/lib.rs", "//! x\n#[cfg(test)]\nmod support;\n"),
             ("runtime/wire/src/support.rs", "fn a() { panic!() }"),
             ("runtime/wire/src/support/more.rs", "fn a() { panic!() }"),
         ]);
@@ -219,10 +184,7 @@ mod tests {
     #[test]
     fn long_functions_are_found_where_they_start() {
         let body = "    x();\n".repeat(FUNCTION_LINES_MAX);
-        let found = messages(
-            "xtask/src/a.rs",
-            &format!("//! x\n\npub fn long() {{\n{body}}}\n"),
-        );
+        let found = messages("xtask/src/a.rs", &format!("//! x\n\npub fn long() {{\n{body}}}\n"));
         assert_eq!(found, ["3: a function of 72 lines; at most 70"]);
     }
 
