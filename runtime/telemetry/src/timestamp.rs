@@ -24,16 +24,15 @@ impl Rfc3339 {
         Self(text)
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        // Digits and the ASCII between them.
-        str::from_utf8(&self.0).unwrap_or_default()
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
 /// Fills `place` with the last digits of `number`.
 fn digits(place: &mut [u8], mut number: u64) {
     for digit in place.iter_mut().rev() {
-        *digit = b"0123456789"[usize::try_from(number % 10).unwrap_or(0)];
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
         number /= 10;
     }
 }
@@ -62,7 +61,8 @@ mod tests {
     #[test]
     fn known_points_in_time() {
         let show = |milliseconds| {
-            Rfc3339::new(UNIX_EPOCH + Duration::from_millis(milliseconds)).as_str().to_owned()
+            let time = Rfc3339::new(UNIX_EPOCH + Duration::from_millis(milliseconds));
+            String::from_utf8(time.as_bytes().to_vec()).unwrap()
         };
         assert_eq!(show(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(show(951_782_400_000), "2000-02-29T00:00:00.000Z");
