@@ -12,6 +12,7 @@ use tidegate_sql::{Dialect, Kind, digest_text};
 use tidegate_telemetry::{
     KindLabel, ListenerMetrics, OutcomeLabel, QueryLog, QueryLogEntry, VerdictLabel,
 };
+use tracing::warn;
 
 use crate::auth::Verifiers;
 use crate::pool::Upstream;
@@ -156,8 +157,10 @@ impl Listener {
     }
 
     pub(crate) fn reopen_log(&self) {
-        if let Some(log) = &self.query_log {
-            log.reopen();
+        if let Some(log) = &self.query_log
+            && let Err(error) = log.reopen()
+        {
+            warn!(listener = %self.name, "the query log stays as it is: {error}");
         }
     }
 
