@@ -1,5 +1,8 @@
 //! The plugin's own store: in memory, shared by its instances, and it survives a reload.
 //!
+//! All keys and values together may take 16 MiB; a key 1 KiB, a value 1 MiB. The store is empty when
+//! tidegate starts, and goes when the plugin is removed.
+//!
 //! An instance may be thrown away at any time, and each worker has its own: what must last, or be seen
 //! by all, belongs here.
 //!
@@ -130,7 +133,8 @@ pub fn increment(key: &str, delta: i64, ttl: Option<Duration>) -> Result<i64, Er
     host::kv::increment(key, delta, milliseconds(ttl)).map_err(from_host)
 }
 
-/// Sets a value if the present one is `expected` (`None`: there is none); did it?
+/// Sets a value if the present one is `expected` (`None`: there is none); did it? The value keeps its
+/// time to live.
 ///
 /// # Errors
 /// [`Error`] when the store does not take it.

@@ -82,3 +82,8 @@ pub use tidegate_sql as sql_text;
 use bindings::imports::tidegate::plugin as host;
 #[cfg(not(target_family = "wasm"))]
 use mock::host;
+
+/// The guide's snippets are compiled and run like every other example.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/plugins.md")]
+struct Guide;

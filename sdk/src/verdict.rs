@@ -49,7 +49,11 @@ pub enum Reply {
     Rows(Rows),
 }
 
-/// For what, besides the statement's digest, the host may reuse a verdict without asking again.
+/// For what the host may reuse a verdict without asking again, besides that the statement's digest and
+/// traits and the session's state (`tls`, `in_transaction`, `read_only`, `wrote`, …) are the same.
+///
+/// Marks, attributes, literals and the time are not compared: a verdict that depends on one of them must
+/// say so with a narrower choice, or not be reused.
 ///
 /// ```
 /// use std::time::Duration;
@@ -208,9 +212,11 @@ impl Verdict {
         self
     }
 
-    /// The host may answer this again for so long, for statements of the same digest and the same
-    /// [`Reuse`], without asking. At most 49 days; a statement in the same session after a reload asks
-    /// again.
+    /// For so long, the host may answer the same without asking, for statements of the same digest, in
+    /// the same state of a session, within the [`Reuse`].
+    ///
+    /// A reload forgets all. A statement too long to be judged as a whole always asks, and a verdict with
+    /// a trace id or an idempotency key is reused for [`Reuse::UserAndText`] only.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -278,7 +284,8 @@ impl Verdict {
         self
     }
 
-    /// Adds a note for the logs.
+    /// Adds a note for the logs: 16 of them, of up to 512 bytes. A second one of the same key replaces
+    /// the first.
     ///
     /// ```
     /// # use tidegate_sdk::sql::*;

@@ -140,7 +140,7 @@ pub(crate) mod metrics {
 pub(crate) mod kv {
     use std::time::Duration;
 
-    use crate::mock::state::{self, State};
+    use crate::mock::state::{self, Kv, State};
 
     pub(crate) use crate::kv::Error;
 
@@ -149,6 +149,9 @@ pub(crate) mod kv {
     }
 
     fn put(state: &mut State, key: &str, value: &[u8], end: Option<Duration>) -> Result<(), Error> {
+        if Kv::is_too_large(key, value) {
+            return Err(Error::TooLarge);
+        }
         if state.kv.set(key, value, end) { Ok(()) } else { Err(Error::QuotaExceeded) }
     }
 
@@ -190,7 +193,8 @@ pub(crate) mod kv {
             if state.kv.get(key, state.clock.monotonic).as_deref() != expected {
                 return Ok(false);
             }
-            put(state, key, value, None).map(|()| true)
+            let end = state.kv.end(key);
+            put(state, key, value, end).map(|()| true)
         })
     }
 }
@@ -212,3 +216,6 @@ pub(crate) mod clock {
         nanoseconds(state::with(|state| state.clock.monotonic))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,7 +119,7 @@ impl Metrics {
     }
 }
 
-/// The store, with the moments at which its values end.
+/// The store, with the moments at which its values end, and the limits of the real one.
 #[derive(Debug)]
 pub(super) struct Kv {
     pub(super) quota: usize,
@@ -128,11 +128,18 @@ pub(super) struct Kv {
 
 impl Default for Kv {
     fn default() -> Self {
-        Self { quota: 1 << 20, values: BTreeMap::new() }
+        Self { quota: 16 << 20, values: BTreeMap::new() }
     }
 }
 
 impl Kv {
+    /// Is it more than any key or value may be?
+    pub(super) fn is_too_large(key: &str, value: &[u8]) -> bool {
+        const KEY_BYTES_MAX: usize = 1 << 10;
+        const VALUE_BYTES_MAX: usize = 1 << 20;
+        key.len() > KEY_BYTES_MAX || value.len() > VALUE_BYTES_MAX
+    }
+
     pub(super) fn get(&mut self, key: &str, now: Duration) -> Option<Vec<u8>> {
         self.values.retain(|_, (_, end)| end.is_none_or(|end| now < end));
         self.values.get(key).map(|(value, _)| value.clone())

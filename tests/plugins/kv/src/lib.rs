@@ -1,5 +1,6 @@
 //! Counts in the store. `SELECT 'count'` is answered with the count, which every worker and every
-//! generation shares; `SELECT 'fill'` with the error that a full store gives.
+//! generation shares; `SELECT 'fill'` with the error that a full store gives,
+//! which takes longer than a hook may by default.
 
 use tidegate_sdk::{kv, sql::*};
 
@@ -27,7 +28,7 @@ fn fill() -> kv::Error {
     let mut filled = Vec::new();
     let error = loop {
         let key = format!("fill/{}", filled.len());
-        match kv::set(&key, vec![0; 4096], None) {
+        match kv::set(&key, vec![0; 1 << 19], None) {
             Ok(()) => filled.push(key),
             Err(error) => break error,
         }
