@@ -64,16 +64,16 @@ def transactions(connection):
 def many_results(connection):
     with connection.cursor() as cursor:
         cursor.execute("select 1; select 2, 3; update py set name = 'x' where id = 0; select 'last'")
-        results = [cursor.fetchall()]
+        results = [tuple(cursor.fetchall())]
         while cursor.nextset():
-            results.append(cursor.fetchall())
+            results.append(tuple(cursor.fetchall()))
         assert results == [((1,),), ((2, 3),), (), (("last",),)], results
         connection.commit()
         cursor.execute("create or replace procedure py_two(in a int) begin select a; select a + 1; end")
         cursor.callproc("py_two", (41,))
-        results = [cursor.fetchall()]
+        results = [tuple(cursor.fetchall())]
         while cursor.nextset():
-            results.append(cursor.fetchall())
+            results.append(tuple(cursor.fetchall()))
         assert results[:2] == [((41,),), ((42,),)], results
 
 

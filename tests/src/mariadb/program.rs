@@ -75,7 +75,7 @@ pub(super) fn arguments(folder: &Path) -> Vec<String> {
 }
 
 /// The redo log's size must be the same when the template is made and when it is used.
-pub(super) const SETTINGS: [&str; 9] = [
+pub(super) const SETTINGS: [&str; 10] = [
     "--innodb-log-file-size=32M",
     "--innodb-buffer-pool-size=64M",
     "--innodb-flush-log-at-trx-commit=0",
@@ -85,4 +85,5 @@ pub(super) const SETTINGS: [&str; 9] = [
     "--max-connections=400",
     "--local-infile=1",
     "--lc-messages=en_US",
+    "--character-set-server=utf8mb4",
 ];

@@ -232,7 +232,7 @@ fn clients_beyond_the_limit_are_told_so() {
 async fn a_client_that_floods_without_reading_is_held_back() {
     let tidegate = Tidegate::start(setup());
     let mut client = RawClient::login(tidegate.port(), "nopw").unwrap();
-    client.command(QUERY, b"select repeat('x', 1000) from seq_1_to_300000").unwrap();
+    client.command(QUERY, b"select repeat('x', 1000) from app.seq_1_to_300000").unwrap();
     let before = tidegate.resident_kib();
     // 300 MB wait at the server; the proxy must not take them in.
     assert_unharmed(&tidegate).await;

@@ -128,7 +128,7 @@ async fn a_server_that_dies_in_the_middle_of_a_result_never_makes_it_look_comple
     let tidegate = Tidegate::start(Setup::single(&server).quick_probes());
     let mut connection = connect(&tidegate, "").await;
     let mut result = connection
-        .query_iter("select seq, repeat('x', 1000) from seq_1_to_10000000")
+        .query_iter("select seq, repeat('x', 1000) from app.seq_1_to_10000000")
         .await
         .unwrap();
     let mut rows = 0_u64;
@@ -204,7 +204,7 @@ async fn a_client_that_leaves_in_the_middle_of_a_result_costs_nobody_else() {
 
 async fn abandon(tidegate: &Tidegate) {
     let mut client = tidegate_tests::raw::RawClient::login(tidegate.port(), "nopw").unwrap();
-    client.command(3, b"select seq, repeat('x', 1000) from seq_1_to_10000000").unwrap();
+    client.command(3, b"select seq, repeat('x', 1000) from app.seq_1_to_10000000").unwrap();
     client.read().unwrap();
     drop(client);
 }
