@@ -7,29 +7,25 @@ use tidegate_tests::certificates::Certificates;
 use tidegate_tests::clients::{Login, mariadb, node, python, sysbench};
 use tidegate_tests::{MariaDbPair, Setup, Tidegate};
 
-use crate::support::{connect, run, value};
+use crate::routing::{router_config, split_config};
+use crate::support::{connect, run, try_connect, value};
 
 /// One server, TLS for whoever wants it.
 fn plain() -> Tidegate {
     Tidegate::start(Setup::single(&MariaDbPair::shared().primary).client_tls("prefer"))
 }
 
-/// Both sample plugins in front of a primary and its replica; TLS demanded everywhere.
-fn everything() -> Tidegate {
-    let ca = Certificates::shared().ca();
-    let setup = Setup::pair(MariaDbPair::shared())
-        .client_tls("require")
-        .server_tls("verify-full", Some(&ca))
+/// Both sample plugins in front of a primary and its replica.
+fn both_plugins(setup: Setup) -> Tidegate {
+    let setup = setup
         .account()
-        .sidecar("10-user-router", "[config]\nreplica = \"db/replica\"\nprimary = \"db/primary\"\n")
-        .sidecar("20-read-write-split", SPLIT);
+        .sidecar("10-user-router", &router_config())
+        .sidecar("20-read-write-split", &split_config("1s"));
     Tidegate::start_with_plugins(
         setup,
         &[("10-user-router", "user-router"), ("20-read-write-split", "read-write-split")],
     )
 }
-
-const SPLIT: &str = "[config]\nupstream = \"db\"\n";
 
 #[tokio::test]
 async fn mysql_async_reads_and_writes() {
@@ -132,13 +128,15 @@ fn mysql2_takes_its_tour() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_client_works_through_both_sample_plugins_with_tls_on_both_sides() {
-    let tidegate = everything();
+    let ca = Certificates::shared().ca();
+    let setup = Setup::pair(MariaDbPair::shared());
+    let tidegate = both_plugins(setup.client_tls("require").server_tls("verify-full", Some(&ca)));
     let database = MariaDbPair::shared().database("clients_everything");
     let login = Login::app(tidegate.port(), database).with_tls();
     let cli = mariadb(login, "create table c (a int); insert into c values (5); select a from c");
     assert_eq!(String::from_utf8_lossy(&cli.stdout).trim(), "5");
     sqlx_tour(login, MySqlSslMode::VerifyCa).await.unwrap();
-    let mut connection = crate::support::try_connect(login).await.unwrap();
+    let mut connection = try_connect(login).await.unwrap();
     assert_eq!(value::<u32>(&mut connection, "select 40 + 2").await, 42);
     assert_eq!(python("tour.py", login).trim(), "done");
     assert_eq!(node("tour.mjs", login).trim(), "done");
@@ -146,14 +144,7 @@ async fn every_client_works_through_both_sample_plugins_with_tls_on_both_sides()
 
 #[test]
 fn sysbench_runs_without_an_error_through_both_sample_plugins() {
-    let setup = Setup::pair(MariaDbPair::shared())
-        .account()
-        .sidecar("10-user-router", "[config]\nreplica = \"db/replica\"\nprimary = \"db/primary\"\n")
-        .sidecar("20-read-write-split", SPLIT);
-    let tidegate = Tidegate::start_with_plugins(
-        setup,
-        &[("10-user-router", "user-router"), ("20-read-write-split", "read-write-split")],
-    );
+    let tidegate = both_plugins(Setup::pair(MariaDbPair::shared()));
     let database = MariaDbPair::shared().database("clients_sysbench");
     let login = Login::app(tidegate.port(), database);
     let tables = ["--tables=2", "--table-size=1000"];

@@ -11,6 +11,7 @@ mod operations;
 mod plugins;
 mod pool;
 mod reload;
+mod routing;
 mod statements;
 mod support;
 mod tls;
