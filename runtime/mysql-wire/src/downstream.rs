@@ -116,9 +116,6 @@ impl ExpectResponse {
         if self.offer.tls == ClientTls::Require && !self.encrypted {
             return Err(Refusal::tls_required(self.sequence));
         }
-        if !response.capabilities.contains(Capabilities::SECURE_CONNECTION) {
-            return Err(Refusal::method_unsupported(self.sequence));
-        }
         let Self { offer, sequence, encrypted } = self;
         Ok(Step::Identified(Identified::new(offer, response, encrypted, sequence)))
     }

@@ -33,8 +33,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Violation::Truncated`] with fewer than 3 bytes left.
     pub fn u24_le(&mut self) -> Result<u32, Violation> {
-        self.array()
-            .map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]))
+        self.array().map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]))
     }
 
     /// # Errors
@@ -54,10 +53,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Violation::Truncated`] with fewer than `N` bytes left.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Violation> {
-        let (head, rest) = self
-            .rest
-            .split_first_chunk()
-            .ok_or_else(|| self.truncated())?;
+        let (head, rest) = self.rest.split_first_chunk().ok_or_else(|| self.truncated())?;
         self.rest = rest;
         Ok(*head)
     }
@@ -67,10 +63,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Violation::Truncated`] with fewer than `len` bytes left.
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], Violation> {
-        let (head, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or_else(|| self.truncated())?;
+        let (head, rest) = self.rest.split_at_checked(len).ok_or_else(|| self.truncated())?;
         self.rest = rest;
         Ok(head)
     }
@@ -80,11 +73,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Violation::Truncated`] without a NUL.
     pub fn until_nul(&mut self) -> Result<&'a [u8], Violation> {
-        let at = self
-            .rest
-            .iter()
-            .position(|byte| *byte == 0)
-            .ok_or_else(|| self.truncated())?;
+        let at = self.rest.iter().position(|byte| *byte == 0).ok_or_else(|| self.truncated())?;
         let text = self.take(at)?;
         self.take(1)?;
         Ok(text)

@@ -11,11 +11,7 @@ pub enum Violation {
     Truncated { what: &'static str },
     /// A length that is over the limit, refused before anything was allocated for it.
     #[error("{what} of {len} bytes is longer than the {max} that are allowed")]
-    TooLong {
-        what: &'static str,
-        len: u64,
-        max: u64,
-    },
+    TooLong { what: &'static str, len: u64, max: u64 },
     /// It is whole, and no valid value.
     #[error("{what} is malformed")]
     Malformed { what: &'static str },

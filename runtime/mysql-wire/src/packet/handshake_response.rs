@@ -93,9 +93,9 @@ impl HandshakeResponse {
         if self.capabilities.contains(Capabilities::PLUGIN_AUTH_LENENC) {
             return lenenc::write_bytes(out, &self.proof);
         }
-        let proof = &self.proof[..std::cmp::min(self.proof.len(), usize::from(u8::MAX))];
-        out.put_u8(u8::try_from(proof.len()).unwrap_or(u8::MAX));
-        out.put_slice(proof);
+        let len = u8::try_from(self.proof.len()).unwrap_or(u8::MAX);
+        out.put_u8(len);
+        out.put_slice(&self.proof[..usize::from(len)]);
     }
 }
 
@@ -119,11 +119,8 @@ fn read_proof<'a>(
     if capabilities.contains(Capabilities::PLUGIN_AUTH_LENENC) {
         return lenenc::read_bytes(reader);
     }
-    if capabilities.contains(Capabilities::SECURE_CONNECTION) {
-        let len = reader.u8()?;
-        return reader.take(usize::from(len));
-    }
-    reader.until_nul()
+    let len = reader.u8()?;
+    reader.take(usize::from(len))
 }
 
 /// Some drivers forget the NUL if nothing follows, or the whole name; servers bear with it.

@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::column_definition;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    column_definition(data);
+});

@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::eof;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    eof(data);
+});

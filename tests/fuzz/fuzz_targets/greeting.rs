@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::greeting;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    greeting(data);
+});

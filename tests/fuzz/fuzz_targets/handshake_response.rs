@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::handshake_response;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    handshake_response(data);
+});

@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::prepare_ok;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    prepare_ok(data);
+});

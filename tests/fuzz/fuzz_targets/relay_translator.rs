@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::machines::relay_translator;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    relay_translator(data);
+});

@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::ssl_request;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    ssl_request(data);
+});

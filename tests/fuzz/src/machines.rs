@@ -1,0 +1,221 @@
+//! Laws of the machines: bytes may be cut anywhere, and a peer that says anything gets nothing.
+//!
+//! The first byte of the data chooses the setting, the rest is what the peer sends. Each function
+//! tells whether the peer has come to an end that is in order.
+
+use bytes::BytesMut;
+use tidegate_mysql_wire::auth::{Credential, Flow, Method, Verifier};
+use tidegate_mysql_wire::capabilities::SUPPORTED_BY_CLIENT_SIDE;
+use tidegate_mysql_wire::downstream::{self, Auth, ClientTls, Offer};
+use tidegate_mysql_wire::frame::{self, Packet, Packets};
+use tidegate_mysql_wire::relay::{Expect, Scan, Scanner, Summary, Translator};
+use tidegate_mysql_wire::status::StatusFlags;
+use tidegate_mysql_wire::upstream::{self, Dial, LoginError, ServerTls};
+use tidegate_wire::Violation;
+
+/// No packet of the fuzzers is longer than this.
+const PACKET_MAX: usize = 4096;
+
+const SECRET: &[u8] = b"a secret that is never sent in clear";
+
+pub fn packets(data: &[u8]) -> bool {
+    let (at, stream) = split_first(data);
+    let whole = cut(stream, stream.len());
+    assert_eq!(cut(stream, usize::from(at).min(stream.len())), whole);
+    let (list, violation) = whole;
+    let mut again = BytesMut::new();
+    for packet in &list {
+        assert!(packet.payload.len() <= PACKET_MAX);
+        frame::write(&mut again, &mut packet.sequence.clone(), &packet.payload);
+    }
+    assert!(stream.starts_with(&again), "what was cut is what came");
+    violation.is_none()
+}
+
+/// Packets and how it ended, with the bytes arriving in two pieces.
+fn cut(stream: &[u8], at: usize) -> (Vec<Packet>, Option<Violation>) {
+    let (mut packets, mut buf, mut list) = (Packets::new(PACKET_MAX), BytesMut::new(), Vec::new());
+    for piece in [&stream[..at], &stream[at..]] {
+        buf.extend_from_slice(piece);
+        loop {
+            match packets.next(&mut buf) {
+                Ok(Some(packet)) => list.push(packet),
+                Ok(None) => break,
+                Err(violation) => return (list, Some(violation)),
+            }
+        }
+    }
+    (list, None)
+}
+
+/// Nobody gets in: there is no such user, or one whose password is not in the data.
+pub fn downstream(data: &[u8]) -> bool {
+    let (setting, stream) = split_first(data);
+    let mut out = BytesMut::new();
+    let mut expect = downstream::start(offer(setting), &mut out);
+    let mut packets = cut(stream, stream.len()).0.into_iter();
+    let mut auth = loop {
+        let Some(packet) = packets.next() else { return false };
+        let sequence = packet.sequence;
+        match expect.on_packet(packet) {
+            Ok(downstream::Step::UpgradeTls(next)) => expect = next,
+            Ok(downstream::Step::Identified(identified)) => {
+                break identified.verify(verifier(setting), &mut out);
+            }
+            Err(refusal) => {
+                assert_eq!(refusal.sequence, sequence.wrapping_add(1));
+                refusal.write(&mut out);
+                return false;
+            }
+        }
+    };
+    while let Auth::Continue(next) = auth {
+        let Some(packet) = packets.next() else { return false };
+        match next.on_packet(packet, &mut out) {
+            Ok(next) => auth = next,
+            Err(_) => return false,
+        }
+    }
+    assert!(matches!(auth, Auth::Denied(_)), "{auth:?}");
+    true
+}
+
+fn offer(setting: u8) -> Offer {
+    Offer {
+        server_version: "8.0.36".to_owned(),
+        connection_id: 1,
+        nonce: *b"abcdefghijklmnopqrst",
+        capabilities: SUPPORTED_BY_CLIENT_SIDE,
+        method: method(setting),
+        tls: match setting >> 1 & 3 {
+            0 => ClientTls::Off,
+            1 => ClientTls::Require,
+            _ => ClientTls::Prefer,
+        },
+        collation: 45,
+        status: StatusFlags::AUTOCOMMIT,
+        client_host: "10.0.0.9".to_owned(),
+    }
+}
+
+fn method(setting: u8) -> Method {
+    match setting & 1 {
+        0 => Method::NativePassword,
+        _ => Method::CachingSha2Password,
+    }
+}
+
+fn verifier(setting: u8) -> Verifier {
+    match setting >> 3 & 3 {
+        0 => Verifier::Unknown(Flow::Native),
+        1 => Verifier::Unknown(Flow::CachingSha2),
+        2 => Verifier::Unknown(Flow::Either),
+        _ => Verifier::password(SECRET),
+    }
+}
+
+/// The password never goes out in clear, and the exchange ends.
+pub fn upstream(data: &[u8]) -> bool {
+    let (setting, stream) = split_first(data);
+    let mut packets = cut(stream, stream.len()).0.into_iter();
+    let mut out = BytesMut::new();
+    let Some(packet) = packets.next() else { return false };
+    let dial = Dial {
+        user: "app".to_owned(),
+        database: (setting & 1 == 1).then(|| "shop".to_owned()),
+        collation: 45,
+        capabilities: SUPPORTED_BY_CLIENT_SIDE,
+        credential: Credential::password(SECRET),
+        tls: if setting & 2 == 2 { ServerTls::Prefer } else { ServerTls::Off },
+        attributes: Vec::new(),
+    };
+    let mut step = upstream::start(dial).on_packet(packet, &mut out);
+    let mut tls = false;
+    let mut exchanged = 0;
+    loop {
+        assert!(tls || !contains(&out, SECRET));
+        let next = match step {
+            Ok(upstream::Step::UpgradeTls(next)) => {
+                tls = true;
+                next.resume(b"", &mut out)
+            }
+            Ok(upstream::Step::Continue(next)) => Ok(next),
+            Ok(upstream::Step::Ready(session)) => return session.tls == tls,
+            Err(error) => return is_in_order(&error, tls),
+        };
+        let Some(packet) = packets.next() else { return false };
+        exchanged += 1;
+        assert!(exchanged < 5, "a server cannot keep us busy");
+        step = next.and_then(|next| next.on_packet(packet, &mut out));
+    }
+}
+
+fn is_in_order(error: &LoginError, tls: bool) -> bool {
+    assert!(*error != LoginError::NeedsTls || !tls);
+    assert_ne!(*error, LoginError::NeedsPassword);
+    matches!(error, LoginError::Refused(_))
+}
+
+/// A reply is followed the same however its bytes arrive.
+pub fn relay_scanner(data: &[u8]) -> bool {
+    let (setting, stream) = split_first(data);
+    let (at, stream) = split_first(stream);
+    let scan = |at: usize| {
+        let mut scanner = Scanner::new(expect(setting), setting & 8 == 8);
+        follow(stream, at, |bytes| scanner.scan(bytes)).map(|end| (end, scanner.summary()))
+    };
+    let whole = scan(stream.len());
+    assert_eq!(scan(usize::from(at).min(stream.len())), whole);
+    whole.is_ok_and(|(end, _)| end.done)
+}
+
+/// A translated reply is the same however its bytes arrive.
+pub fn relay_translator(data: &[u8]) -> bool {
+    let (setting, stream) = split_first(data);
+    let (at, stream) = split_first(stream);
+    let translate = |at: usize| -> Result<(Scan, Summary, BytesMut), Violation> {
+        let mut translator = Translator::new(expect(setting), setting & 8 != 8);
+        let mut out = BytesMut::new();
+        let end = follow(stream, at, |bytes| translator.translate(bytes, &mut out))?;
+        Ok((end, translator.summary(), out))
+    };
+    let whole = translate(stream.len());
+    assert_eq!(translate(usize::from(at).min(stream.len())), whole);
+    whole.is_ok_and(|(end, ..)| end.done)
+}
+
+fn expect(setting: u8) -> Expect {
+    match setting & 7 {
+        0 => Expect::Simple,
+        1 => Expect::Prepared,
+        2 => Expect::Rows,
+        3 => Expect::Columns,
+        4 => Expect::Text,
+        _ => Expect::Results,
+    }
+}
+
+/// Hands the bytes over in two pieces, what was not taken of the first again with the second. The
+/// result counts from the start of the stream.
+fn follow(
+    stream: &[u8],
+    at: usize,
+    mut take: impl FnMut(&[u8]) -> Result<Scan, Violation>,
+) -> Result<Scan, Violation> {
+    let first = take(&stream[..at])?;
+    assert!(first.forward <= at);
+    if first.done || at == stream.len() {
+        return Ok(first);
+    }
+    let second = take(&stream[first.forward..])?;
+    assert!(first.forward + second.forward <= stream.len());
+    Ok(Scan { forward: first.forward + second.forward, done: second.done })
+}
+
+fn split_first(data: &[u8]) -> (u8, &[u8]) {
+    data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
+}
+
+fn contains(bytes: &[u8], what: &[u8]) -> bool {
+    bytes.windows(what.len()).any(|window| window == what)
+}

@@ -1,0 +1,82 @@
+//! Where the searches begin: packets of MariaDB 10.11 and of its client, and what else opens doors.
+
+use super::{decoders, machines};
+
+/// A function to try, and data that it understands.
+pub struct Target {
+    /// Also the name of the file in `fuzz_targets/`.
+    pub name: &'static str,
+    pub run: fn(&[u8]) -> bool,
+    pub seeds: &'static [&'static [u8]],
+}
+
+macro_rules! targets {
+    ($($module:ident::$name:ident: $seeds:expr;)*) => {
+        /// All of them.
+        pub const TARGETS: &[Target] =
+            &[$(Target { name: stringify!($name), run: $module::$name, seeds: $seeds }),*];
+    };
+}
+
+targets! {
+    decoders::lenenc: &[b"\xfa", b"\xfc\xfb\x00", b"\xfd\x00\x00\x01", b"\xfe\x00\x00\x00\x01\x00\x00\x00\x00", b"\x05hello"];
+    decoders::greeting: &[GREETING];
+    decoders::ssl_request: &[SSL_REQUEST];
+    decoders::handshake_response: &[RESPONSE];
+    decoders::auth_switch_request: &[SWITCH, b"\xfe"];
+    decoders::auth_more_data: &[b"\x01\x03", b"\x01\x04"];
+    decoders::ok: &[OK_WITH_STATE, b"\x00\xfc\x2c\x01\x05\x02\x00\x01\x00\x10Rows matched: 1!", b"\xfe\0\0\x02\0\0\0"];
+    decoders::eof: &[b"\xfe\x00\x00\x02\x00"];
+    decoders::err: &[ERR, b"\xff\x10\x04Too many connections"];
+    decoders::column_definition: &[COLUMN, b"\x03def\0\0\0\x01t\0\x0c!\0\t\0\0\0\xfd\x01\0'\0\0"];
+    decoders::text_row: &[b"\x011\xfb\x05h\xc3\xa9\xc3\xa9\x031.5"];
+    decoders::prepare_ok: &[b"\0\x01\0\0\0\x01\0\x01\0\0\0\0"];
+    decoders::verifier: &[
+        b"*14E65567ABDB5135D0CFD9A70B3032C179A49EE7",
+        b"3881219d087dd9c634373fd33dfa33a2cb6bfc6c520b64b8bb60ef2ceb534ae7",
+        b"$A$005$01234567890123456789bTy95Y99eAME1dwEkHOA1ndHGBWz.1bxSSRkuTXFGV/",
+    ];
+    machines::packets: &[b"\x06\x01\0\0\0\x0e\x02\0\0\x01\xfe\0", b"\x03\0\0\0\xff\x01\0\0\0\x0e"];
+    machines::downstream: &[NATIVE_LOGIN, SWITCHED_LOGIN, TLS_LOGIN];
+    machines::upstream: &[ACCEPTED, SWITCHED, REFUSED];
+    machines::relay_scanner: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE];
+    machines::relay_translator: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE];
+}
+
+const GREETING: &[u8] = b"\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0";
+
+const SSL_REQUEST: &[u8] =
+    b"\x8c\xaa\xbf\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x1d\0\0\0";
+
+const RESPONSE: &[u8] = b"\x8c\xa2\xbf\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x1d\0\0\0app\0\x14\x03\xf5(\x15\xc1\xe9\xd1\x84\xd7\x03\x0bW\x9c\xdc\xcd\x1f-\x83D\xecapp\0mysql_native_password\0\x10\x03_os\x05Linux\x01a\x01b\0\0";
+
+const SWITCH: &[u8] = b"\xfeclient_ed25519\0\x16LI\xc4\xefC\x01\xb6bA\xef\xddr\x89\x1e\xfd\x91\xcd\xa7\x19\xeaD\x10\xb48\x02mR\xba\x19\x10J";
+
+const OK_WITH_STATE: &[u8] = b"\0\0\0\x02\x40\0\0\0\x06\x01\x04\x03app";
+
+const ERR: &[u8] =
+    b"\xff\x15\x04#28000Access denied for user 'app'@'localhost' (using password: YES)";
+
+const COLUMN: &[u8] = b"\x03def\0\0\0\x01t\0\0\x0c!\0\t\0\0\0\xfd\x01\0'\0\0";
+
+/// A native proof for a user that does not exist.
+const NATIVE_LOGIN: &[u8] = b"\x10\x41\0\0\x01\x08\xa2\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\x05proof\0mysql_native_password\0";
+
+/// No proof at first, and another method afterwards.
+const SWITCHED_LOGIN: &[u8] = b"\x08\x3c\0\0\x01\x08\xa2\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\0\0mysql_native_password\0\x20\0\0\x0301234567890123456789012345678901";
+
+/// TLS, a wrong proof, and the password of nobody.
+const TLS_LOGIN: &[u8] = b"\x0d\x20\0\0\x01\x08\xaa\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x41\0\0\x02\x08\xaa\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\x05proof\0caching_sha2_password\0\x07\0\0\x04nobody\0";
+
+const ACCEPTED: &[u8] = b"\x01\x64\0\0\0\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0\x0f\0\0\x02\0\0\0\x02\x40\0\0\0\x06\x01\x04\x03app";
+
+/// Over TLS: another method, then full authentication, then OK.
+const SWITCHED: &[u8] = b"\x02\x64\0\0\0\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0\x2c\0\0\x03\xfecaching_sha2_password\0abcdefghijklmnopqrst\0\x02\0\0\x05\x01\x04\x07\0\0\x07\0\0\0\x02\0\0\0";
+
+const REFUSED: &[u8] = b"\0\x17\0\0\0\xff\x10\x04Too many connections";
+
+const RESULT: &[u8] = b"\x05\x14\x01\0\0\x01\x01\x18\0\0\x02\x03def\0\0\0\x01n\0\0\x0c?\0\x01\0\0\0\x03\x81\0\0\0\0\x05\0\0\x03\xfe\0\0\x02\0\x02\0\0\x04\x011\x01\0\0\x05\xfb\x05\0\0\x06\xfe\0\0\x02\0";
+
+const RESULT_WITHOUT_EOF: &[u8] = b"\x0d\x14\x01\0\0\x01\x01\x17\0\0\x02\x03def\0\0\0\x01n\0\x0c?\0\x01\0\0\0\x03\x81\0\0\0\0\x02\0\0\x03\x011\x07\0\0\x04\xfe\0\0\x0a\0\0\0\x07\0\0\x05\0\x01\0\x02\0\0\0";
+
+const SIMPLE: &[u8] = b"\0\x04\x07\0\0\x01\0\0\0\x02\0\0\0";
