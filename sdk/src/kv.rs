@@ -1,7 +1,7 @@
 //! The plugin's own store: in memory, shared by its instances, and it survives a reload.
 //!
 //! All keys and values together may take 16 MiB; a key 1 KiB, a value 1 MiB. The store is empty when
-//! tidegate starts, and goes when the plugin is removed.
+//! tidegate starts, and goes when the plugin has been removed for a minute.
 //!
 //! An instance may be thrown away at any time, and each worker has its own: what must last, or be seen
 //! by all, belongs here.

@@ -1,5 +1,5 @@
-//! Panics on a statement that says `trap`, after it has given half an answer that must not be used.
-//! Others it counts in its memory, which a trap must make it forget: they are tagged with the count.
+//! Panics on a statement that says `trap`, after it has noted that in the session, which stays. Others
+//! it counts in its memory, which a trap must make it forget: they are tagged with the count.
 
 use std::cell::Cell;
 
