@@ -18,9 +18,7 @@ impl Position {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             line: 1 + before.matches('\n').count(),
-            column: 1 + before
-                .get(line_start..)
-                .map_or(0, |part| part.chars().count()),
+            column: 1 + before.get(line_start..).map_or(0, |part| part.chars().count()),
         }
     }
 }

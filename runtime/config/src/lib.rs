@@ -94,9 +94,8 @@ fn config(root: &mut Table<'_>) -> Option<Config> {
     let log = root.optional("log", process::log);
     let known = upstream::outlines(root);
     let upstreams = root.tables("upstream", upstream::read);
-    let listeners = root.tables("listener", |table, seen| {
-        listener::read(table, seen, &known, admin.as_ref())
-    });
+    let listeners =
+        root.tables("listener", |table, seen| listener::read(table, seen, &known, admin.as_ref()));
     Some(Config {
         admin,
         plugins,

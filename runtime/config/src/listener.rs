@@ -101,9 +101,7 @@ pub(crate) fn read(
     let bind = table.required("bind", |value| bind(value, seen, admin));
     let upstream = table.required("upstream", |value| upstream(value, upstreams));
     let tls = table.optional("tls", tls);
-    let auth = table.required("auth", |value| {
-        value.table(|auth_table| auth(auth_table, upstream))
-    });
+    let auth = table.required("auth", |value| value.table(|auth_table| auth(auth_table, upstream)));
     let plugins = table.optional("plugins", plugins);
     let query_log = table.optional("query_log", query_log);
     let server_version = table.optional("server_version", server_version);
@@ -164,10 +162,7 @@ fn upstream<'u, 'd>(value: &Value<'_>, known: &'u [Outline<'d>]) -> Option<&'u O
         return Some(upstream);
     }
     let names: Vec<_> = known.iter().map(|upstream| upstream.name).collect();
-    value.fail(format!(
-        "there is no upstream `{name}`; {}",
-        hint(name, &names)
-    ))
+    value.fail(format!("there is no upstream `{name}`; {}", hint(name, &names)))
 }
 
 fn tls(value: &Value<'_>) -> Option<ClientTls> {
@@ -175,10 +170,7 @@ fn tls(value: &Value<'_>) -> Option<ClientTls> {
         let certificate = table.required("certificate", Value::readable);
         let key = table.required("key", Value::readable);
         let mode = table.optional("mode", |value| {
-            value.choice(&[
-                ("prefer", ClientTlsMode::Prefer),
-                ("require", ClientTlsMode::Require),
-            ])
+            value.choice(&[("prefer", ClientTlsMode::Prefer), ("require", ClientTlsMode::Require)])
         });
         let client_ca = table.optional("client_ca", Value::readable);
         Some(ClientTls {
@@ -261,9 +253,7 @@ fn query_log(value: &Value<'_>) -> Option<QueryLog> {
 fn server_version(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
     if text.len() > LONGEST_VERSION || !text.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
-        return value.fail(format!(
-            "must be at most {LONGEST_VERSION} printable ASCII characters"
-        ));
+        return value.fail(format!("must be at most {LONGEST_VERSION} printable ASCII characters"));
     }
     Some(text.to_owned())
 }

@@ -25,23 +25,16 @@ pub(crate) fn host_and_port(value: &Value<'_>) -> Option<String> {
     if is_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0) {
         return Some(text.to_owned());
     }
-    value.fail(format!(
-        "`{text}` is not a host with a port, such as `10.0.0.1:3306`"
-    ))
+    value.fail(format!("`{text}` is not a host with a port, such as `10.0.0.1:3306`"))
 }
 
 fn is_host(host: &str) -> bool {
-    if let Some(address) = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return address.parse::<std::net::Ipv6Addr>().is_ok();
     }
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
     };
     host.len() <= 253 && host.trim_end_matches('.').split('.').all(label)
 }
@@ -52,26 +45,10 @@ mod tests {
 
     #[test]
     fn hosts() {
-        for host in [
-            "db",
-            "db-1.example.com",
-            "db.example.com.",
-            "10.0.0.1",
-            "[::1]",
-            "my_db",
-        ] {
+        for host in ["db", "db-1.example.com", "db.example.com.", "10.0.0.1", "[::1]", "my_db"] {
             assert!(is_host(host), "{host}");
         }
-        for host in [
-            "",
-            "a b",
-            "::1",
-            "[::1",
-            "a..b",
-            "db/",
-            &"x".repeat(64),
-            "user@db",
-        ] {
+        for host in ["", "a b", "::1", "[::1", "a..b", "db/", &"x".repeat(64), "user@db"] {
             assert!(!is_host(host), "{host}");
         }
     }

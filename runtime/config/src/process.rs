@@ -49,10 +49,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            level: "info".to_owned(),
-            format: LogFormat::Text,
-        }
+        Self { level: "info".to_owned(), format: LogFormat::Text }
     }
 }
 
@@ -115,10 +112,7 @@ fn filter(value: &Value<'_>) -> Option<String> {
         if !LEVELS.contains(&level) {
             return value.fail(format!("`{level}` is no level; {}", hint(level, &LEVELS)));
         }
-        if !module
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))
-        {
+        if !module.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':')) {
             return value.fail(format!("`{module}` is no module, such as `tidegate_proxy`"));
         }
     }

@@ -61,9 +61,7 @@ fn from_file(value: &Value<'_>) -> Option<Secret> {
     match read_file(&path) {
         Ok((text, mode)) => {
             if mode & 0o007 != 0 {
-                value.warn(format!(
-                    "everybody may use {path:?} (mode {mode:04o}); 0640 is enough"
-                ));
+                value.warn(format!("everybody may use {path:?} (mode {mode:04o}); 0640 is enough"));
             }
             Some(Secret::new(text.trim_end_matches(['\n', '\r']).to_owned()))
         }

@@ -60,9 +60,7 @@ impl<'d> Document<'d> {
 
     /// Where a path of this file leads; relative ones start at the file's directory.
     pub(crate) fn resolve(&self, path: &str) -> PathBuf {
-        self.file
-            .parent()
-            .map_or_else(|| PathBuf::from(path), |parent| parent.join(path))
+        self.file.parent().map_or_else(|| PathBuf::from(path), |parent| parent.join(path))
     }
 
     pub(crate) fn fail(&self, key: &str, offset: usize, message: String) {
@@ -132,13 +130,7 @@ impl<'d> Table<'d> {
         span: Range<usize>,
         entries: &'d DeTable<'d>,
     ) -> Self {
-        Self {
-            document,
-            key: key.to_owned(),
-            span,
-            entries,
-            asked: Vec::new(),
-        }
+        Self { document, key: key.to_owned(), span, entries, asked: Vec::new() }
     }
 
     /// Lets `read` ask for its keys, then reports every key that it did not ask for.
@@ -147,8 +139,7 @@ impl<'d> Table<'d> {
         for (key, _) in self.entries.iter() {
             if !self.asked.iter().any(|asked| *asked == key.get_ref()) {
                 let message = format!("unknown key; {}", hint(key.get_ref(), &self.asked));
-                self.document
-                    .fail(&self.dotted(key.get_ref()), key.span().start, message);
+                self.document.fail(&self.dotted(key.get_ref()), key.span().start, message);
             }
         }
         result
@@ -157,10 +148,7 @@ impl<'d> Table<'d> {
     /// The value of `key` if the table has it.
     pub(crate) fn get(&mut self, key: &'static str) -> Option<Value<'d>> {
         self.asked.push(key);
-        let (_, value) = self
-            .entries
-            .iter()
-            .find(|(name, _)| name.get_ref() == key)?;
+        let (_, value) = self.entries.iter().find(|(name, _)| name.get_ref() == key)?;
         Some(Value::new(self.document, self.dotted(key), value))
     }
 
@@ -192,16 +180,10 @@ impl<'d> Table<'d> {
         mut read: impl FnMut(&mut Self, &mut Seen) -> Option<T>,
     ) -> Option<Vec<T>> {
         let Some(value) = self.get(key) else {
-            return self.fail(
-                key,
-                format!("is missing; at least one `[[{key}]]` is needed"),
-            );
+            return self.fail(key, format!("is missing; at least one `[[{key}]]` is needed"));
         };
         let mut seen = Seen::default();
-        all(value
-            .items_of_tables()?
-            .iter()
-            .map(|item| item.table(|t| read(t, &mut seen))))
+        all(value.items_of_tables()?.iter().map(|item| item.table(|t| read(t, &mut seen))))
     }
 
     /// Looks into an array of tables, ahead of [`Self::tables`] and without reporting anything.
@@ -226,17 +208,12 @@ impl<'d> Table<'d> {
     pub(crate) fn fail<T>(&self, key: &str, message: impl Into<String>) -> Option<T> {
         let value = self.entries.iter().find(|(name, _)| name.get_ref() == key);
         let offset = value.map_or(self.span.start, |(_, value)| value.span().start);
-        self.document
-            .fail(&self.dotted(key), offset, message.into());
+        self.document.fail(&self.dotted(key), offset, message.into());
         None
     }
 
     fn dotted(&self, key: &str) -> String {
-        if self.key.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.key)
-        }
+        if self.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.key) }
     }
 }
 

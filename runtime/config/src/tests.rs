@@ -19,10 +19,7 @@ impl Place {
             place.write(file, "");
         }
         place.write("tidegate.secret", "s3cret\n");
-        place.write(
-            "users.toml",
-            "[[user]]\nname = 'app'\npassword = { env = 'APP_PASSWORD' }\n",
-        );
+        place.write("users.toml", "[[user]]\nname = 'app'\npassword = { env = 'APP_PASSWORD' }\n");
         std::fs::create_dir(place.path().join("plugins")).unwrap();
         place
     }
@@ -49,10 +46,7 @@ impl Place {
 
     /// The errors as they are shown, with `@` for the directory.
     fn errors(&self, text: &str) -> String {
-        let errors = self
-            .parse(text)
-            .expect_err("there must be errors")
-            .to_string();
+        let errors = self.parse(text).expect_err("there must be errors").to_string();
         errors.replace(&format!("{}/", self.path().display()), "@")
     }
 }
@@ -98,10 +92,7 @@ fn with_servers(servers: &str) -> String {
     LEAST
         .replace(r#"["10.0.0.1:3306"]"#, servers)
         .replace(account, "")
-        .replace(
-            r#"{ source = "server" }"#,
-            r#"{ source = "file", file = "users.toml" }"#,
-        )
+        .replace(r#"{ source = "server" }"#, r#"{ source = "file", file = "users.toml" }"#)
 }
 
 /// [`LEAST`] with another `auth`, in line 13.

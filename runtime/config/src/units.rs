@@ -34,19 +34,14 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
         "GiB" => 1 << 30,
         _ => return Err(wrong()),
     };
-    let bytes = number
-        .checked_mul(factor)
-        .and_then(|bytes| usize::try_from(bytes).ok());
+    let bytes = number.checked_mul(factor).and_then(|bytes| usize::try_from(bytes).ok());
     bytes.ok_or_else(|| format!("`{text}` is too large"))
 }
 
 /// Writes a size in the largest unit that holds it exactly.
 pub(crate) fn show_size(bytes: usize) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units
-        .into_iter()
-        .find(|(factor, _)| bytes >= *factor && bytes.is_multiple_of(*factor))
-    {
+    match units.into_iter().find(|(factor, _)| bytes >= *factor && bytes.is_multiple_of(*factor)) {
         Some((factor, unit)) => format!("{}{unit}", bytes / factor),
         None => format!("{bytes}B"),
     }
@@ -69,22 +64,9 @@ mod tests {
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
         assert_eq!(duration("365d"), Ok(LONGEST));
-        for wrong in [
-            "",
-            "5",
-            "s",
-            "-1s",
-            "1.5s",
-            "5 s",
-            "5S",
-            "1h30m",
-            "99999999999999999999s",
-        ] {
+        for wrong in ["", "5", "s", "-1s", "1.5s", "5 s", "5S", "1h30m", "99999999999999999999s"] {
             let message = duration(wrong).unwrap_err();
-            assert!(
-                message.contains("is not a time such as"),
-                "{wrong}: {message}"
-            );
+            assert!(message.contains("is not a time such as"), "{wrong}: {message}");
         }
         assert_eq!(duration("366d").unwrap_err(), "`366d` is longer than 365d");
         assert_eq!(
@@ -98,18 +80,12 @@ mod tests {
         assert_eq!(size("512B"), Ok(512));
         assert_eq!(size("64MiB"), Ok(64 << 20));
         for wrong in ["", "64", "64MB", "MiB", "1.5GiB"] {
-            assert!(
-                size(wrong).unwrap_err().contains("is not a size such as"),
-                "{wrong}"
-            );
+            assert!(size(wrong).unwrap_err().contains("is not a size such as"), "{wrong}");
         }
         assert_eq!(
             size("18446744073709551615GiB").unwrap_err(),
             "`18446744073709551615GiB` is too large"
         );
-        assert_eq!(
-            [show_size(1 << 30), show_size(1536), show_size(0)],
-            ["1GiB", "1536B", "0B"]
-        );
+        assert_eq!([show_size(1 << 30), show_size(1536), show_size(0)], ["1GiB", "1536B", "0B"]);
     }
 }

@@ -139,11 +139,7 @@ pub struct Probe {
 
 impl Default for Probe {
     fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
-            failures: 2,
-        }
+        Self { interval: Duration::from_secs(1), timeout: Duration::from_secs(1), failures: 2 }
     }
 }
 
@@ -159,10 +155,7 @@ pub(crate) struct Outline<'d> {
 pub(crate) fn outlines<'d>(root: &mut Table<'d>) -> Vec<Outline<'d>> {
     root.peek_tables("upstream", |table| {
         let name = table.get("name").and_then(|name| name.as_str())?;
-        Some(Outline {
-            name,
-            has_account: table.get("account").is_some(),
-        })
+        Some(Outline { name, has_account: table.get("account").is_some() })
     })
 }
 
@@ -205,12 +198,7 @@ fn servers(value: &Value<'_>) -> Option<Vec<Server>> {
     }
     let mut seen = Seen::default();
     let servers = all(items.iter().map(|item| server(item, &mut seen)))?;
-    if servers
-        .iter()
-        .filter(|server| server.role == Role::Primary)
-        .count()
-        > 1
-    {
+    if servers.iter().filter(|server| server.role == Role::Primary).count() > 1 {
         return value.fail("only one server can have the role `primary`");
     }
     Some(servers)
@@ -224,10 +212,7 @@ fn server(item: &Value<'_>, seen: &mut Seen) -> Option<Server> {
         Some(address)
     };
     if item.as_str().is_some() {
-        return Some(Server {
-            address: address_of(item)?,
-            role: Role::Discover,
-        });
+        return Some(Server { address: address_of(item)?, role: Role::Discover });
     }
     item.table(|table| {
         let address = table.required("address", address_of);
@@ -238,10 +223,7 @@ fn server(item: &Value<'_>, seen: &mut Seen) -> Option<Server> {
                 ("replica", Role::Replica),
             ])
         });
-        Some(Server {
-            address: address?,
-            role: role.unwrap_or(Role::Discover),
-        })
+        Some(Server { address: address?, role: role.unwrap_or(Role::Discover) })
     })
 }
 
@@ -278,44 +260,27 @@ fn tls(value: &Value<'_>) -> Option<ServerTls> {
         let has_ca = table.get("ca").is_some();
         let ca = table.optional("ca", Value::readable);
         let (certificate, key) = certificate_and_key(table);
-        let server_name = table
-            .optional("server_name", Value::text)
-            .map(str::to_owned);
+        let server_name = table.optional("server_name", Value::text).map(str::to_owned);
         let mode = mode.unwrap_or(ServerTlsMode::VerifyFull);
         if mode.verifies() && !has_ca {
-            return table.fail(
-                "ca",
-                "is missing; without it no certificate can be verified",
-            );
+            return table.fail("ca", "is missing; without it no certificate can be verified");
         }
         if has_ca && !mode.verifies() {
             return table.fail("ca", "needs the mode `verify-ca` or `verify-full`");
         }
-        Some(ServerTls {
-            mode,
-            ca,
-            certificate,
-            key,
-            server_name,
-        })
+        Some(ServerTls { mode, ca, certificate, key, server_name })
     })
 }
 
 /// tidegate's own certificate: both files or none.
 fn certificate_and_key(table: &mut Table<'_>) -> (Option<PathBuf>, Option<PathBuf>) {
-    let given = (
-        table.get("certificate").is_some(),
-        table.get("key").is_some(),
-    );
+    let given = (table.get("certificate").is_some(), table.get("key").is_some());
     match given {
         (true, false) => table.fail::<()>("key", "is missing; the `certificate` needs it"),
         (false, true) => table.fail("certificate", "is missing; the `key` belongs to one"),
         _ => None,
     };
-    (
-        table.optional("certificate", Value::readable),
-        table.optional("key", Value::readable),
-    )
+    (table.optional("certificate", Value::readable), table.optional("key", Value::readable))
 }
 
 fn pool(value: &Value<'_>) -> Option<Pool> {
@@ -342,10 +307,7 @@ fn account(value: &Value<'_>) -> Option<Account> {
     value.table(|table| {
         let user = table.required("user", Value::text).map(str::to_owned);
         let password = table.required("password", secret::read);
-        Some(Account {
-            user: user?,
-            password: password?,
-        })
+        Some(Account { user: user?, password: password? })
     })
 }
 
@@ -358,9 +320,7 @@ fn probe(value: &Value<'_>) -> Option<Probe> {
         Some(Probe {
             interval: interval.unwrap_or(default.interval),
             timeout: timeout.unwrap_or(default.timeout),
-            failures: failures
-                .and_then(|n| n.try_into().ok())
-                .unwrap_or(default.failures),
+            failures: failures.and_then(|n| n.try_into().ok()).unwrap_or(default.failures),
         })
     })
 }

@@ -32,9 +32,7 @@ pub(crate) fn file(root: &mut Table<'_>) -> Option<Vec<User>> {
 pub(crate) fn array(value: &Value<'_>) -> Option<Vec<User>> {
     let mut seen = Seen::default();
     let items = value.items_of_tables()?;
-    all(items
-        .iter()
-        .map(|item| item.table(|table| user(table, &mut seen))))
+    all(items.iter().map(|item| item.table(|table| user(table, &mut seen))))
 }
 
 fn user(table: &mut Table<'_>, seen: &mut Seen) -> Option<User> {
@@ -53,18 +51,12 @@ fn user(table: &mut Table<'_>, seen: &mut Seen) -> Option<User> {
         (None, Some(value)) => verifier_of(&value).map(UserSecret::Verifier),
         _ => table.fail("password", "give either `password` or `verifier`"),
     };
-    Some(User {
-        name: name?,
-        secret: secret?,
-    })
+    Some(User { name: name?, secret: secret? })
 }
 
 fn verifier_of(value: &Value<'_>) -> Option<Secret> {
     let secret = secret::read(value)?;
-    let decoded = secret
-        .expose()
-        .strip_prefix("0x")
-        .map_or(Some(secret.clone()), from_hex);
+    let decoded = secret.expose().strip_prefix("0x").map_or(Some(secret.clone()), from_hex);
     match decoded {
         Some(verifier) if is_native(&verifier) || is_caching_sha2(&verifier) => Some(verifier),
         _ => {
@@ -81,9 +73,7 @@ fn from_hex(digits: &str) -> Option<Secret> {
         [high, low] => Some(high << 4 | low),
         _ => None,
     });
-    String::from_utf8(bytes.collect::<Option<_>>()?)
-        .ok()
-        .map(Secret::new)
+    String::from_utf8(bytes.collect::<Option<_>>()?).ok().map(Secret::new)
 }
 
 fn is_native(verifier: &Secret) -> bool {
@@ -96,8 +86,6 @@ fn is_caching_sha2(verifier: &Secret) -> bool {
     let Some(rest) = verifier.expose().as_bytes().strip_prefix(b"$A$") else {
         return false;
     };
-    let rounds = rest
-        .get(..3)
-        .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    let rounds = rest.get(..3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
     rounds && rest.get(3) == Some(&b'$') && rest.len() == 4 + 20 + 43
 }

@@ -26,12 +26,7 @@ impl<'d> Value<'d> {
         key: String,
         value: &'d Spanned<DeValue<'d>>,
     ) -> Self {
-        Self {
-            document,
-            key,
-            span: value.span(),
-            value: value.get_ref(),
-        }
+        Self { document, key, span: value.span(), value: value.get_ref() }
     }
 
     pub(crate) fn document(&self) -> &'d Document<'d> {
@@ -43,8 +38,7 @@ impl<'d> Value<'d> {
     }
 
     pub(crate) fn fail<T>(&self, message: impl Into<String>) -> Option<T> {
-        self.document
-            .fail(&self.key, self.span.start, message.into());
+        self.document.fail(&self.key, self.span.start, message.into());
         None
     }
 
@@ -76,11 +70,7 @@ impl<'d> Value<'d> {
 
     pub(crate) fn text(&self) -> Option<&'d str> {
         let text = self.string()?;
-        if text.is_empty() {
-            self.fail("must not be empty")
-        } else {
-            Some(text)
-        }
+        if text.is_empty() { self.fail("must not be empty") } else { Some(text) }
     }
 
     pub(crate) fn count(&self, range: RangeInclusive<usize>) -> Option<usize> {
@@ -117,10 +107,7 @@ impl<'d> Value<'d> {
         if range.contains(&bytes) {
             return Some(bytes);
         }
-        let (least, most) = (
-            units::show_size(*range.start()),
-            units::show_size(*range.end()),
-        );
+        let (least, most) = (units::show_size(*range.start()), units::show_size(*range.end()));
         self.fail(format!("must be from {least} to {most}"))
     }
 
@@ -184,10 +171,9 @@ impl<'d> Value<'d> {
     /// Like [`Self::items`], for what is written as `[[key]]`.
     pub(crate) fn items_of_tables(&self) -> Option<Vec<Self>> {
         match self.value {
-            DeValue::Table(_) => self.fail(format!(
-                "may be there several times: write `[[{}]]`",
-                self.key
-            )),
+            DeValue::Table(_) => {
+                self.fail(format!("may be there several times: write `[[{}]]`", self.key))
+            }
             DeValue::Array(array) if array.is_empty() => self.fail("must not be empty"),
             _ => self.items(),
         }

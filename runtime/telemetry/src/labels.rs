@@ -84,8 +84,6 @@ label! {
 label! {
     /// Why a session ended otherwise than by the client's own farewell.
     SessionFailure {
-        /// There were as many sessions as the listener allows.
-        Refused = "refused",
         /// The login failed; `tidegate_logins_total` says how.
         Login = "login",
         /// The client closed the connection without a word, or it broke.
@@ -98,8 +96,6 @@ label! {
         ServerGone = "server_gone",
         /// The process was stopping.
         Shutdown = "shutdown",
-        /// A defect of tidegate.
-        Internal = "internal",
     }
 }
 

@@ -15,10 +15,7 @@ fn the_least_has_all_defaults() {
     assert_eq!(config.runtime, Runtime::default());
     assert!(config.runtime.workers >= 1);
     assert_eq!(config.runtime.shutdown, Duration::from_secs(30));
-    assert_eq!(
-        (config.log.level.as_str(), config.log.format),
-        ("info", LogFormat::Text)
-    );
+    assert_eq!((config.log.level.as_str(), config.log.format), ("info", LogFormat::Text));
     assert_eq!(config.warnings, []);
     let upstream = &config.upstreams[0];
     assert_eq!(upstream.servers[0].role, Role::Discover);
@@ -29,19 +26,10 @@ fn the_least_has_all_defaults() {
     assert_eq!(upstream.probe, Probe::default());
     let listener = &config.listeners[0];
     assert_eq!(listener.bind.to_string(), "127.0.0.1:3306");
-    assert_eq!(
-        (&listener.tls, &listener.plugins, &listener.query_log),
-        (&None, &None, &None)
-    );
+    assert_eq!((&listener.tls, &listener.plugins, &listener.query_log), (&None, &None, &None));
     assert_eq!(listener.auth, Auth::Server);
-    assert_eq!(
-        (listener.max_sessions, listener.max_packet),
-        (10_000, 64 << 20)
-    );
-    assert_eq!(
-        (listener.login_timeout, listener.idle_timeout),
-        (Duration::from_secs(10), None)
-    );
+    assert_eq!((listener.max_sessions, listener.max_packet), (10_000, 64 << 20));
+    assert_eq!((listener.login_timeout, listener.idle_timeout), (Duration::from_secs(10), None));
     assert_eq!(listener.default_auth, AuthMethod::MysqlNativePassword);
     assert_eq!(listener.server_version, None);
 }
@@ -87,34 +75,19 @@ fn paths_start_at_the_directory_of_the_file() {
     let place = Place::new();
     let text = with_upstream(r#"tls = { ca = "ca.pem" }"#);
     let config = place.parse(&text).unwrap();
-    assert_eq!(
-        config.upstreams[0].tls.mode,
-        ServerTlsMode::VerifyFull,
-        "safe unless said"
-    );
-    assert_eq!(
-        config.upstreams[0].tls.ca.as_deref(),
-        Some(&*place.path().join("ca.pem"))
-    );
+    assert_eq!(config.upstreams[0].tls.mode, ServerTlsMode::VerifyFull, "safe unless said");
+    assert_eq!(config.upstreams[0].tls.ca.as_deref(), Some(&*place.path().join("ca.pem")));
 }
 
 #[test]
 fn servers_are_addresses_or_tables() {
     let text =
         with_servers(r#"["[::1]:3306", { address = "db.example.com:3307", role = "replica" }]"#);
-    let text = text.replace(
-        r#""[::1]:3306""#,
-        r#"{ address = "[::1]:3306", role = "primary" }"#,
-    );
+    let text = text.replace(r#""[::1]:3306""#, r#"{ address = "[::1]:3306", role = "primary" }"#);
     let config = Place::new().parse(&text).unwrap();
-    let server = |address: &str, role| Server {
-        address: address.to_owned(),
-        role,
-    };
-    let expected = [
-        server("[::1]:3306", Role::Primary),
-        server("db.example.com:3307", Role::Replica),
-    ];
+    let server = |address: &str, role| Server { address: address.to_owned(), role };
+    let expected =
+        [server("[::1]:3306", Role::Primary), server("db.example.com:3307", Role::Replica)];
     assert_eq!(config.upstreams[0].servers, expected);
 }
 
@@ -130,20 +103,10 @@ fn secrets_come_from_the_text_a_file_or_the_environment() {
     let password = |value: &str| {
         let text = LEAST.replace("password = \"secret\"", &format!("password = {value}"));
         let config = place.parse(&text).unwrap();
-        config.upstreams[0]
-            .account
-            .as_ref()
-            .unwrap()
-            .password
-            .expose()
-            .to_owned()
+        config.upstreams[0].account.as_ref().unwrap().password.expose().to_owned()
     };
     assert_eq!(password("'plain'"), "plain");
-    assert_eq!(
-        password("{ file = 'tidegate.secret' }"),
-        "s3cret",
-        "without its line feed"
-    );
+    assert_eq!(password("{ file = 'tidegate.secret' }"), "s3cret", "without its line feed");
     assert_eq!(password("{ env = 'APP_PASSWORD' }"), "from the environment");
     assert_eq!(password("''"), "", "some accounts have none");
 }
@@ -152,10 +115,7 @@ fn secrets_come_from_the_text_a_file_or_the_environment() {
 fn secrets_are_never_shown() {
     let config = Place::new().parse(LEAST).unwrap();
     let shown = format!("{config:?}");
-    assert!(
-        shown.contains("password: …") && !shown.contains("secret"),
-        "{shown}"
-    );
+    assert!(shown.contains("password: …") && !shown.contains("secret"), "{shown}");
 }
 
 #[test]
@@ -164,9 +124,8 @@ fn a_secret_that_everybody_may_read_is_worth_a_warning() {
     place.chmod("tidegate.secret", 0o644);
     let text = LEAST.replace("\"secret\"", "{ file = 'tidegate.secret' }");
     let config = place.parse(&text).unwrap();
-    let warning = config.warnings[0]
-        .to_string()
-        .replace(&format!("{}/", place.path().display()), "@");
+    let warning =
+        config.warnings[0].to_string().replace(&format!("{}/", place.path().display()), "@");
     assert_eq!(
         warning,
         "@tidegate.toml:6:52: upstream.account.password.file: \
@@ -177,9 +136,7 @@ fn a_secret_that_everybody_may_read_is_worth_a_warning() {
 #[test]
 fn plugins_may_come_later() {
     let place = Place::new();
-    let config = place
-        .parse(&format!("[plugins]\ndir = 'soon'\n{LEAST}"))
-        .unwrap();
+    let config = place.parse(&format!("[plugins]\ndir = 'soon'\n{LEAST}")).unwrap();
     assert_eq!(config.plugins.unwrap().dir, place.path().join("soon"));
     assert_eq!(config.warnings.len(), 1);
 }
@@ -201,18 +158,13 @@ fn users_have_passwords_or_verifiers() {
     let secrets: Vec<_> = users.iter().map(|user| user.secret.clone()).collect();
     let verifier = |text: &str| UserSecret::Verifier(Secret::new(text.to_owned()));
     let password = UserSecret::Password(Secret::new("from the environment".to_owned()));
-    assert_eq!(
-        secrets,
-        [password, verifier(native), verifier(&sha2), verifier(&sha2)]
-    );
+    assert_eq!(secrets, [password, verifier(native), verifier(&sha2), verifier(&sha2)]);
 }
 
 #[test]
 fn a_users_file_is_read_with_the_configuration() {
     let config = Place::new().parse(&with_servers(r#"["db:3306"]"#)).unwrap();
-    let Auth::File { path, users } = &config.listeners[0].auth else {
-        panic!("a users file")
-    };
+    let Auth::File { path, users } = &config.listeners[0].auth else { panic!("a users file") };
     assert!(path.ends_with("users.toml"));
     assert_eq!(users[0].name, "app");
 }
@@ -221,10 +173,7 @@ fn a_users_file_is_read_with_the_configuration() {
 fn files_are_loaded_from_disk() {
     let place = Place::new();
     place.write("tidegate.toml", LEAST);
-    assert_eq!(
-        load(&place.path().join("tidegate.toml")),
-        place.parse(LEAST)
-    );
+    assert_eq!(load(&place.path().join("tidegate.toml")), place.parse(LEAST));
     place.write("users.toml", "[[user]]\nname = 'app'\npassword = 'x'\n");
     let users = load_users(&place.path().join("users.toml")).unwrap();
     assert_eq!(users.len(), 1);
@@ -234,26 +183,12 @@ fn files_are_loaded_from_disk() {
 fn tls_towards_clients_prefers_unless_said() {
     let line = r#"tls = { certificate = "tidegate.pem", key = "tidegate.key" }"#;
     let config = Place::new().parse(&with_listener(line)).unwrap();
-    assert_eq!(
-        config.listeners[0].tls.as_ref().unwrap().mode,
-        ClientTlsMode::Prefer
-    );
+    assert_eq!(config.listeners[0].tls.as_ref().unwrap().mode, ClientTlsMode::Prefer);
 }
 
 #[test]
 fn two_listeners_may_both_let_the_system_choose_their_port() {
     let text = LEAST.replace("127.0.0.1:3306", "127.0.0.1:0");
-    let second = text
-        .split("\n\n")
-        .last()
-        .unwrap()
-        .replace("name = \"orders\"", "name = \"b\"");
-    assert_eq!(
-        Place::new()
-            .parse(&format!("{text}\n{second}"))
-            .unwrap()
-            .listeners
-            .len(),
-        2
-    );
+    let second = text.split("\n\n").last().unwrap().replace("name = \"orders\"", "name = \"b\"");
+    assert_eq!(Place::new().parse(&format!("{text}\n{second}")).unwrap().listeners.len(), 2);
 }

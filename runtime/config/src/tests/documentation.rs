@@ -12,9 +12,7 @@ pub(super) const COMPLETE: &str = include_str!("complete.toml");
 /// The blocks of the page that are marked as TOML.
 fn examples() -> Vec<&'static str> {
     let blocks = PAGE.split("```toml\n").skip(1);
-    blocks
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect()
+    blocks.map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
 /// An example that shows only a part is completed with what it leaves out.
@@ -56,25 +54,16 @@ fn keys() -> BTreeSet<String> {
         .lines()
         .map(|line| {
             let header = line.starts_with('[');
-            if header {
-                format!("{line}\n{odd} = 1\n")
-            } else {
-                format!("{line}\n")
-            }
+            if header { format!("{line}\n{odd} = 1\n") } else { format!("{line}\n") }
         })
         .collect::<String>();
     let errors = place.errors(&format!("{odd} = 1\n{text}"));
     let mut keys = BTreeSet::new();
     for line in errors.lines() {
-        let (place, known) = line
-            .split_once(": unknown key; known are ")
-            .unwrap_or_else(|| panic!("{line}"));
+        let (place, known) =
+            line.split_once(": unknown key; known are ").unwrap_or_else(|| panic!("{line}"));
         let table = place.rsplit_once(' ').unwrap().1.strip_suffix(odd).unwrap();
-        keys.extend(
-            known
-                .split(", ")
-                .map(|key| format!("{table}{}", key.trim_matches('`'))),
-        );
+        keys.extend(known.split(", ").map(|key| format!("{table}{}", key.trim_matches('`'))));
     }
     keys
 }
@@ -85,15 +74,8 @@ fn every_key_stands_on_the_page() {
     assert!(keys.len() > 50, "{keys:#?}");
     for key in &keys {
         // Tables of the root stand in headings, as they are written.
-        let shown = [
-            format!("`{key}`"),
-            format!("`[{key}]`"),
-            format!("`[[{key}]]`"),
-        ];
-        assert!(
-            shown.iter().any(|key| PAGE.contains(key)),
-            "{key} is not documented"
-        );
+        let shown = [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`")];
+        assert!(shown.iter().any(|key| PAGE.contains(key)), "{key} is not documented");
     }
 }
 
@@ -102,13 +84,7 @@ fn the_page_names_no_key_that_is_not_there() {
     let keys = keys();
     // Keys stand in the first column of the page's tables, and are dotted there.
     let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| `"));
-    for key in rows
-        .map(|row| row.split('`').next().unwrap())
-        .filter(|key| key.contains('.'))
-    {
-        assert!(
-            keys.contains(key),
-            "`{key}` is documented, but there is no such key"
-        );
+    for key in rows.map(|row| row.split('`').next().unwrap()).filter(|key| key.contains('.')) {
+        assert!(keys.contains(key), "`{key}` is documented, but there is no such key");
     }
 }

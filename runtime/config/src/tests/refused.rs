@@ -40,18 +40,9 @@ fn wrong_types() {
         &with_upstream("pool = { wait = 2 }"),
         &["7:17: upstream.pool.wait: must be a string, not an integer"],
     );
-    refused(
-        &with_upstream("pool = 50"),
-        &["7:8: upstream.pool: must be a table, not an integer"],
-    );
-    refused(
-        &with_upstream("tls = true"),
-        &["7:7: upstream.tls: must be a table, not a boolean"],
-    );
-    refused(
-        &with_upstream("probe = 1.5"),
-        &["7:9: upstream.probe: must be a table, not a float"],
-    );
+    refused(&with_upstream("pool = 50"), &["7:8: upstream.pool: must be a table, not an integer"]);
+    refused(&with_upstream("tls = true"), &["7:7: upstream.tls: must be a table, not a boolean"]);
+    refused(&with_upstream("probe = 1.5"), &["7:9: upstream.probe: must be a table, not a float"]);
     refused(
         &with_upstream("balance = 2026-01-01"),
         &["7:11: upstream.balance: must be a string, not a date"],
@@ -85,10 +76,7 @@ fn what_must_be_there() {
     );
     refused(
         "upstream = []\nlistener = []",
-        &[
-            "1:12: upstream: must not be empty",
-            "2:12: listener: must not be empty",
-        ],
+        &["1:12: upstream: must not be empty", "2:12: listener: must not be empty"],
     );
     refused(
         "[[upstream]]\n[[listener]]\n[admin]\n[plugins]",
@@ -107,37 +95,19 @@ fn what_must_be_there() {
     );
     refused(
         &LEAST.replace(r#"{ user = "tidegate", password = "secret" }"#, "{}"),
-        &[
-            "6:11: upstream.account.user: is missing",
-            "6:11: upstream.account.password: is missing",
-        ],
+        &["6:11: upstream.account.user: is missing", "6:11: upstream.account.password: is missing"],
     );
-    refused(
-        &with_auth("{}"),
-        &["13:8: listener.auth.source: is missing"],
-    );
-    refused(
-        &with_auth("{ source = 'file' }"),
-        &["13:8: listener.auth.file: is missing"],
-    );
-    refused(
-        &with_auth("{ source = 'config' }"),
-        &["13:8: listener.auth.users: is missing"],
-    );
+    refused(&with_auth("{}"), &["13:8: listener.auth.source: is missing"]);
+    refused(&with_auth("{ source = 'file' }"), &["13:8: listener.auth.file: is missing"]);
+    refused(&with_auth("{ source = 'config' }"), &["13:8: listener.auth.users: is missing"]);
     refused(
         &with_auth("{ source = 'config', users = [] }"),
         &["13:37: listener.auth.users: must not be empty"],
     );
-    refused(
-        &with_listener("query_log = {}"),
-        &["14:13: listener.query_log.path: is missing"],
-    );
+    refused(&with_listener("query_log = {}"), &["14:13: listener.query_log.path: is missing"]);
     refused(
         &with_listener("tls = {}"),
-        &[
-            "14:7: listener.tls.certificate: is missing",
-            "14:7: listener.tls.key: is missing",
-        ],
+        &["14:7: listener.tls.certificate: is missing", "14:7: listener.tls.key: is missing"],
     );
 }
 
@@ -157,20 +127,16 @@ fn words_that_are_not_known() {
         &["7:16: upstream.tls.mode: `verify-ful` is unknown; did you mean `verify-full`?"],
     );
     refused(
-        &with_upstream("").replace(
-            r#"["10.0.0.1:3306"]"#,
-            "[{ address = 'db:1', role = 'master' }]",
-        ),
+        &with_upstream("")
+            .replace(r#"["10.0.0.1:3306"]"#, "[{ address = 'db:1', role = 'master' }]"),
         &[
             "5:39: upstream.servers.role: `master` is unknown; known are `discover`, `primary`, `replica`",
         ],
     );
     refused(
         &with_listener("default_auth = 'sha256_password'"),
-        &[
-            "14:16: listener.default_auth: `sha256_password` is unknown; \
-           known are `mysql_native_password`, `caching_sha2_password`",
-        ],
+        &["14:16: listener.default_auth: `sha256_password` is unknown; \
+           known are `mysql_native_password`, `caching_sha2_password`"],
     );
     refused(
         &with_listener(
@@ -238,15 +204,8 @@ fn names_and_addresses() {
     );
     refused(
         &LEAST
-            .replacen(
-                "name = \"orders\"",
-                &format!("name = \"{}\"", "x".repeat(65)),
-                1,
-            )
-            .replace(
-                "upstream = \"orders\"",
-                &format!("upstream = \"{}\"", "x".repeat(65)),
-            ),
+            .replacen("name = \"orders\"", &format!("name = \"{}\"", "x".repeat(65)), 1)
+            .replace("upstream = \"orders\"", &format!("upstream = \"{}\"", "x".repeat(65))),
         &["3:8: upstream.name: is longer than 64 characters"],
     );
     refused(
@@ -268,10 +227,7 @@ fn names_and_addresses() {
             "5:44: upstream.servers: `a b:1` is not a host with a port, such as `10.0.0.1:3306`",
         ],
     );
-    refused(
-        &with_servers("[]"),
-        &["5:11: upstream.servers: must not be empty"],
-    );
+    refused(&with_servers("[]"), &["5:11: upstream.servers: must not be empty"]);
 }
 
 #[test]
@@ -308,10 +264,7 @@ fn what_must_be_unique() {
     );
     refused(
         &LEAST
-            .replace(
-                "name = \"orders\"\nprotocol",
-                "name = \"orders\"\nname = \"b\"\nprotocol",
-            )
+            .replace("name = \"orders\"\nprotocol", "name = \"orders\"\nname = \"b\"\nprotocol")
             .replacen("name = \"b\"\n", "", 1),
         &["10:1: duplicate key"],
     );
@@ -384,26 +337,14 @@ fn users() {
     );
     let wrong = "listener.auth.users.verifier: \
                  is neither `*` with 40 hexadecimal digits nor `$A$005$` with salt and hash";
-    for verifier in [
-        "",
-        "*",
-        "*2470",
-        "0x2",
-        "0x2A",
-        "$A$005$short",
-        "plain text",
-        "0xÿÿ",
-    ] {
+    for verifier in ["", "*", "*2470", "0x2", "0x2A", "$A$005$short", "plain text", "0xÿÿ"] {
         refused(
             &user(&format!("{{ name = 'a', verifier = '{verifier}' }}")),
             &[&format!("13:63: {wrong}")],
         );
     }
     refused(
-        &user(&format!(
-            "{{ name = '{}', password = 'x' }}",
-            "n".repeat(81)
-        )),
+        &user(&format!("{{ name = '{}', password = 'x' }}", "n".repeat(81))),
         &["13:47: listener.auth.users.name: is longer than 80 characters"],
     );
 }
@@ -452,17 +393,13 @@ fn accounts_and_roles_that_do_not_fit_together() {
     let account = "account = { user = \"tidegate\", password = \"secret\" }\n";
     refused(
         &LEAST.replace(account, ""),
-        &[
-            "12:19: listener.auth.source: users are read from the servers with an account, \
-           and the upstream `orders` has none",
-        ],
+        &["12:19: listener.auth.source: users are read from the servers with an account, \
+           and the upstream `orders` has none"],
     );
     refused(
         &with_servers(r#"["a:1", "b:1"]"#),
-        &[
-            "5:11: upstream.servers: roles are discovered with the `account`, which is missing; \
-           add it or give each server a `role`",
-        ],
+        &["5:11: upstream.servers: roles are discovered with the `account`, which is missing; \
+           add it or give each server a `role`"],
     );
     refused(
         &with_servers(
@@ -478,14 +415,8 @@ fn accounts_and_roles_that_do_not_fit_together() {
 
 #[test]
 fn what_is_not_toml() {
-    refused(
-        "[[upstream]\n",
-        &["1:12: unclosed array table, expected `]`"],
-    );
-    refused(
-        "a = \"x\nb = 1\n",
-        &["1:7: invalid basic string, expected `\"`"],
-    );
+    refused("[[upstream]\n", &["1:12: unclosed array table, expected `]`"]);
+    refused("a = \"x\nb = 1\n", &["1:7: invalid basic string, expected `\"`"]);
 }
 
 #[test]
@@ -524,10 +455,5 @@ fn files_that_cannot_be_read() {
     assert_eq!(load(&path).unwrap_err().to_string(), shown);
     assert_eq!(load_users(&path).unwrap_err().to_string(), shown);
     std::fs::write(&path, [0xff, 0xfe]).unwrap();
-    assert!(
-        load(&path)
-            .unwrap_err()
-            .to_string()
-            .ends_with("cannot be read: it is not UTF-8")
-    );
+    assert!(load(&path).unwrap_err().to_string().ends_with("cannot be read: it is not UTF-8"));
 }
