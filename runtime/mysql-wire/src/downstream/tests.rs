@@ -181,3 +181,28 @@ fn tls_is_asked_for_once_and_only_where_there_is_some() {
     let Ok(Step::UpgradeTls(next)) = expect.on_packet(request(1)) else { panic!("TLS is offered") };
     assert_eq!(next.on_packet(request(2)).unwrap_err().error.code, 1043);
 }
+
+#[test]
+fn only_what_was_offered_is_agreed() {
+    let mut payload = BytesMut::new();
+    let offered = crate::capabilities::SUPPORTED_BY_CLIENT_SIDE;
+    let wanted = (offered | Capabilities::LOCAL_FILES | Capabilities::COMPRESS)
+        .difference(Capabilities::DEPRECATE_EOF | Capabilities::CONNECT_ATTRS);
+    HandshakeResponse {
+        capabilities: wanted,
+        max_packet: 1 << 24,
+        collation: 45,
+        user: "app".to_owned(),
+        proof: Vec::new(),
+        database: None,
+        method: None,
+        attributes: Vec::new(),
+    }
+    .encode(&mut payload);
+    let expect = start(offer(ClientTls::Prefer), &mut BytesMut::new());
+    let Ok(Step::Identified(identified)) = expect.on_packet(Packet { sequence: 1, payload }) else {
+        panic!("the response is valid");
+    };
+    let agreed = offered.difference(Capabilities::DEPRECATE_EOF | Capabilities::CONNECT_ATTRS);
+    assert_eq!(identified.login().capabilities, agreed);
+}
