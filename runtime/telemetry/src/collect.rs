@@ -66,7 +66,10 @@ fn labelled(desc: &Desc, labels: &[&str]) -> proto::Metric {
         pair.set_value((*value).to_owned());
         pair
     });
-    proto::Metric::from_label(pairs.collect())
+    let mut pairs: Vec<_> = pairs.collect();
+    // As Prometheus's own metrics are shown.
+    pairs.sort_by(|a, b| a.name().cmp(b.name()));
+    proto::Metric::from_label(pairs)
 }
 
 /// Prometheus knows floats only; counts are exact up to 2^53.

@@ -24,3 +24,6 @@ pub use logging::{LogError, init_logging};
 pub use query_log::{QueryLog, QueryLogEntry};
 pub use registry::Telemetry;
 pub use server::ServerMetrics;
+
+#[cfg(test)]
+mod documentation;

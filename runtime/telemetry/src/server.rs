@@ -280,8 +280,8 @@ mod tests {
             format!(r#"up{{{db},upstream="orders"}} 1"#),
             format!(r#"primary{{{db},upstream="orders"}} 1"#),
             format!(r#"ejections_total{{{db},upstream="orders"}} 1"#),
-            format!(r#"statements_total{{upstream="orders",{db}}} 2"#),
-            format!(r#"errors_total{{upstream="orders",{db}}} 1"#),
+            format!(r#"statements_total{{{db},upstream="orders"}} 2"#),
+            format!(r#"errors_total{{{db},upstream="orders"}} 1"#),
         ] {
             let line = format!("tidegate_server_{line}");
             assert!(text.lines().any(|shown| shown == line), "no {line} in\n{text}");
