@@ -96,8 +96,7 @@ impl SessionContext {
             self.attributes.remove(key);
             return Ok(());
         };
-        let full =
-            self.attributes.len() >= ATTRIBUTES_MAX && !self.attributes.contains_key(key);
+        let full = self.attributes.len() >= ATTRIBUTES_MAX && !self.attributes.contains_key(key);
         if full || key.len() + value.len() > ATTRIBUTE_BYTES_MAX {
             return Err(AttributesFull);
         }

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use tidegate_config as config;
-use tidegate_hook::{
-    Hooked, Hooks, ListenerId, Outcome, SessionContext, Target, Targets, Verdict,
-};
+use tidegate_hook::{Hooked, Hooks, ListenerId, Outcome, SessionContext, Target, Targets, Verdict};
 use tidegate_sql::{Dialect, Kind, digest_text};
 use tidegate_telemetry::{
     KindLabel, ListenerMetrics, OutcomeLabel, QueryLog, QueryLogEntry, VerdictLabel,
@@ -196,13 +194,7 @@ impl Listener {
         Some(self.upstreams().get(place.upstream)?.servers.get(place.server)?)
     }
 
-    fn log(
-        &self,
-        log: &QueryLog,
-        text: &[u8],
-        context: &SessionContext,
-        finished: &Finished<'_>,
-    ) {
+    fn log(&self, log: &QueryLog, text: &[u8], context: &SessionContext, finished: &Finished<'_>) {
         let Finished { outcome, place, verdict, .. } = finished;
         let client = context.peer.map(|peer| peer.to_string()).unwrap_or_default();
         let annotations = verdict.annotations.as_deref();

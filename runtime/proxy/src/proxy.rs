@@ -209,9 +209,9 @@ fn work(
 
 fn upstreams(config: &Config, telemetry: &Telemetry) -> Result<Arc<[Arc<Upstream>]>, StartError> {
     let upstreams = config.upstreams.iter().enumerate().map(|(position, upstream)| {
-        Upstream::new(position, upstream, telemetry).map(Arc::new).map_err(|source| {
-            StartError::UpstreamTls { upstream: upstream.name.clone(), source }
-        })
+        Upstream::new(position, upstream, telemetry)
+            .map(Arc::new)
+            .map_err(|source| StartError::UpstreamTls { upstream: upstream.name.clone(), source })
     });
     upstreams.collect()
 }
@@ -243,8 +243,11 @@ fn build(
     let metrics = telemetry.listener(&listener.name);
     let query_log = listener.query_log.as_ref().map(|log| {
         let path = log.path.clone();
-        QueryLog::open(&log.path, &metrics)
-            .map_err(|source| StartError::QueryLog { listener: name(), path, source })
+        QueryLog::open(&log.path, &metrics).map_err(|source| StartError::QueryLog {
+            listener: name(),
+            path,
+            source,
+        })
     });
     let query_log = query_log.transpose()?;
     Ok(Listener::new(Parts {

@@ -89,12 +89,7 @@ pub(crate) fn choose(
         })
 }
 
-fn balanced(
-    servers: &[Candidate],
-    able: &[usize],
-    balance: Balance,
-    turn: usize,
-) -> Option<usize> {
+fn balanced(servers: &[Candidate], able: &[usize], balance: Balance, turn: usize) -> Option<usize> {
     let count = able.len();
     let nth = |n: usize| able.get(n % count.max(1)).copied();
     match balance {
@@ -148,7 +143,8 @@ mod tests {
         assert_eq!(least(&servers, Member::Primary), Some(0));
         assert_eq!(least(&servers, Member::Replica), Some(2));
         assert_eq!(least(&servers, Member::Server(1)), Some(1));
-        (servers[1], servers[2]) = (server(Role::Replica, false, 0), server(Role::Replica, false, 0));
+        (servers[1], servers[2]) =
+            (server(Role::Replica, false, 0), server(Role::Replica, false, 0));
         assert_eq!(least(&servers, Member::Replica), Some(0));
         servers[0] = server(Role::Primary, false, 0);
         assert_eq!(least(&servers, Member::Replica), None);
@@ -166,9 +162,8 @@ mod tests {
     #[test]
     fn what_was_tried_is_not_tried_again() {
         let servers = [server(Role::Unknown, true, 0), server(Role::Unknown, true, 7)];
-        let choose = |tried: &[usize]| {
-            choose(&servers, Member::Any, Balance::LeastConnections, 0, tried)
-        };
+        let choose =
+            |tried: &[usize]| choose(&servers, Member::Any, Balance::LeastConnections, 0, tried);
         assert_eq!((choose(&[]), choose(&[0]), choose(&[0, 1])), (Some(0), Some(1), None));
     }
 

@@ -31,12 +31,18 @@ impl Conn {
 
     /// Replaces the plain socket by an encrypted one. Nothing may have been read ahead: bytes that
     /// came before encryption must not be taken for bytes that came through it.
-    pub(crate) async fn upgrade<F>(&mut self, handshake: impl FnOnce(TcpStream) -> F) -> io::Result<()>
+    pub(crate) async fn upgrade<F>(
+        &mut self,
+        handshake: impl FnOnce(TcpStream) -> F,
+    ) -> io::Result<()>
     where
         F: Future<Output = io::Result<Stream>>,
     {
         if !self.inbox.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "bytes before the TLS handshake"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "bytes before the TLS handshake",
+            ));
         }
         match std::mem::replace(&mut self.stream, Stream::Closed) {
             Stream::Plain(stream) => {

@@ -83,7 +83,8 @@ async fn connect(
     let mut pending = BytesMut::new();
     let mut out = BytesMut::new();
     let greeting = next_packet(&mut conn, &mut packets, &mut pending).await?;
-    let first = upstream::start(wanted(route, identity, credential)).on_packet(greeting, &mut out)?;
+    let first =
+        upstream::start(wanted(route, identity, credential)).on_packet(greeting, &mut out)?;
     let mut step = match first {
         Step::UpgradeTls(next) => {
             conn.send(&out).await.map_err(DialError::Lost)?;

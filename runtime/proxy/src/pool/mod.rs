@@ -13,7 +13,7 @@ mod upstream;
 
 pub(crate) use dial::{DialError, Identity};
 pub(crate) use probe::{probe_forever, service};
-pub(crate) use server::{LeaseError, Leased};
 pub(crate) use server::Server;
+pub(crate) use server::{LeaseError, Leased};
 pub(crate) use server_conn::{Rows, ServerConn, ServerLost, write_command};
 pub(crate) use upstream::Upstream;

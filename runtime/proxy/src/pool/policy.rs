@@ -166,12 +166,8 @@ pub(crate) struct Counts {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        max: 2,
-        queue: 2,
-        idle: Duration::from_secs(60),
-        age: Duration::from_secs(600),
-    };
+    const LIMITS: Limits =
+        Limits { max: 2, queue: 2, idle: Duration::from_secs(60), age: Duration::from_secs(600) };
 
     fn policy() -> Policy<&'static str, u32, char> {
         Policy::new(LIMITS)

@@ -191,7 +191,6 @@ impl Server {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the two outcomes of one lock, used once")]
     fn acquire(
         self: &Arc<Self>,
         identity: &Arc<Identity>,

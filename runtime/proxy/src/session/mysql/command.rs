@@ -42,7 +42,8 @@ impl Head {
     pub(super) async fn read(client: &mut Conn, max: usize) -> Result<Self, ClientLost> {
         client.fill_to(HEADER_LEN).await.map_err(cut)?;
         let header = client.inbox.as_slice().first_chunk::<HEADER_LEN>();
-        let Header { len, sequence } = header.map_or(Header { len: 0, sequence: 0 }, |bytes| Header::decode(*bytes));
+        let Header { len, sequence } =
+            header.map_or(Header { len: 0, sequence: 0 }, |bytes| Header::decode(*bytes));
         if sequence != 0 {
             return Err(Violation::OutOfOrder { expected: 0, got: sequence }.into());
         }
@@ -138,7 +139,8 @@ impl Rest {
         }
         client.fill_to(HEADER_LEN).await.map_err(cut)?;
         let header = client.inbox.as_slice().first_chunk::<HEADER_LEN>();
-        let Header { len, sequence } = header.map_or(Header { len: 0, sequence: 0 }, |bytes| Header::decode(*bytes));
+        let Header { len, sequence } =
+            header.map_or(Header { len: 0, sequence: 0 }, |bytes| Header::decode(*bytes));
         if sequence != self.sequence {
             return Err(Violation::OutOfOrder { expected: self.sequence, got: sequence }.into());
         }

@@ -100,7 +100,7 @@ impl Session {
             return Ok(None);
         }
         if let Err(lost) = self.adopt(place, id).await {
-            self.lost(place, asked, &lost, Some(1)).await?;
+            Box::pin(self.lost(place, asked, &lost, Some(1))).await?;
             return Ok(None);
         }
         self.relay_from(place, Expect::Prepared, asked).await
@@ -158,7 +158,8 @@ impl Session {
             return self.refuse_command(head, &error).await;
         };
         if let Some(done) = self.run_at(place, outgoing, Expect::Results, &asked).await? {
-            let cursor = done.summary.status.is_some_and(|s| s.contains(StatusFlags::CURSOR_EXISTS));
+            let cursor =
+                done.summary.status.is_some_and(|s| s.contains(StatusFlags::CURSOR_EXISTS));
             if let Some(statement) = self.prepared.get(id) {
                 statement.bound_to = cursor.then_some(place);
             }
@@ -206,8 +207,7 @@ impl Session {
         };
         self.patch_id(place, id, head);
         let asked = Asked::unasked(Kind::Read, Trace::None);
-        if let Some(done) =
-            self.run_at(place, Outgoing::Frames(head), Expect::Rows, &asked).await?
+        if let Some(done) = self.run_at(place, Outgoing::Frames(head), Expect::Rows, &asked).await?
         {
             self.settle(place, Kind::Read, Trace::None, done.summary);
             self.finish_done(&asked, place, &done);
@@ -277,7 +277,10 @@ impl Session {
         head: Head,
         asked: &Asked,
     ) -> Result<bool, End> {
-        match self.learn(place, id).await {
+        if self.is_known(place, id) {
+            return Ok(true);
+        }
+        match Box::pin(self.learn(place, id)).await {
             Ok(Ok(())) => Ok(true),
             Ok(Err(refused)) => {
                 self.discard(head).await?;
@@ -287,19 +290,24 @@ impl Session {
             }
             Err(lost) => {
                 self.discard(head).await?;
-                self.lost(place, asked, &lost, Some(1)).await?;
+                Box::pin(self.lost(place, asked, &lost, Some(1))).await?;
                 Ok(false)
             }
         }
     }
 
+    fn is_known(&mut self, place: Place, id: u32) -> bool {
+        self.leases.at(place).is_some_and(|held| held.statements.contains_key(&id))
+    }
+
     /// Prepares a statement on a server that does not know it yet.
     async fn learn(&mut self, place: Place, id: u32) -> Result<Result<(), ErrPacket>, ServerLost> {
-        let known = self.leases.at(place).is_some_and(|held| held.statements.contains_key(&id));
-        if known {
+        if self.is_known(place, id) {
             return Ok(Ok(()));
         }
-        self.catch_up(place).await?;
+        if self.is_behind(place) {
+            self.catch_up(place).await?;
+        }
         let text = self.prepared.get(id).map(|statement| statement.text.clone());
         let (Some(held), Some(text)) = (self.leases.at(place), text) else {
             return Err(ServerLost::Closed);

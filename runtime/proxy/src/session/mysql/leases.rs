@@ -68,12 +68,9 @@ impl Leases {
     /// The connection that may serve a target, if the session holds one.
     pub(super) fn for_target(&self, target: Target, upstreams: &[Arc<Upstream>]) -> Option<Place> {
         let upstream = upstreams.get(target.upstream)?;
-        self.0
-            .iter()
-            .map(|held| held.place)
-            .find(|place| {
-                place.upstream == target.upstream && upstream.serves(target.member, place.server)
-            })
+        self.0.iter().map(|held| held.place).find(|place| {
+            place.upstream == target.upstream && upstream.serves(target.member, place.server)
+        })
     }
 
     pub(super) fn add(&mut self, held: Held) {

@@ -136,7 +136,8 @@ async fn enter(listener: &Arc<Listener>, client: &mut Conn) -> Result<Entered, L
     let mut packets = Packets::new(PACKET_MAX);
     let mut pending = BytesMut::new();
     if listener.is_full() {
-        let message = format!("tidegate: listener {} has as many sessions as it may", listener.name());
+        let message =
+            format!("tidegate: listener {} has as many sessions as it may", listener.name());
         let error = ErrPacket::new(ER_CON_COUNT, message);
         return Err(LoginFailure::Told { error, sequence: 0, result: LoginResult::ProxyError });
     }
@@ -176,7 +177,9 @@ impl Reader<'_> {
     async fn packet(&mut self, sequence: u8) -> Result<Packet, LoginFailure> {
         loop {
             let cut = self.packets.next(self.pending);
-            if let Some(packet) = cut.map_err(|violation| Refusal::violation(violation, sequence))? {
+            if let Some(packet) =
+                cut.map_err(|violation| Refusal::violation(violation, sequence))?
+            {
                 return Ok(packet);
             }
             let most = match self.client.stream() {

@@ -87,9 +87,9 @@ pub(crate) struct Session {
 /// Serves one client from its first byte to its last.
 pub(crate) async fn serve(listener: Arc<Listener>, socket: TcpStream, stop: Arc<Stop>) {
     let _open = listener.metrics().session();
-    if let Some(mut session) = login::login(&listener, socket).await {
+    if let Some(mut session) = Box::pin(login::login(&listener, socket)).await {
         let end = session.run(&stop).await;
-        session.close(&end).await;
+        Box::pin(session.close(&end)).await;
     }
 }
 
@@ -115,22 +115,24 @@ impl Session {
         self.command(head).await
     }
 
+    /// Statements are carried out in place. What is rarer is boxed, or each idle session would
+    /// be as large as the largest of them.
     async fn command(&mut self, head: Head) -> Result<(), End> {
         match head.command {
             Some(Command::Query) => self.query(head).await,
             Some(Command::StmtExecute) => self.execute(head).await,
-            Some(Command::StmtPrepare) => self.prepare(head).await,
-            Some(Command::StmtSendLongData) => self.long_data(head).await,
-            Some(Command::StmtReset) => self.reset_statement(head).await,
-            Some(Command::StmtFetch) => self.fetch(head).await,
-            Some(Command::StmtClose) => self.close_statement(head).await,
-            Some(Command::InitDb) => self.init_db(head).await,
+            Some(Command::StmtPrepare) => Box::pin(self.prepare(head)).await,
+            Some(Command::StmtSendLongData) => Box::pin(self.long_data(head)).await,
+            Some(Command::StmtReset) => Box::pin(self.reset_statement(head)).await,
+            Some(Command::StmtFetch) => Box::pin(self.fetch(head)).await,
+            Some(Command::StmtClose) => Box::pin(self.close_statement(head)).await,
+            Some(Command::InitDb) => Box::pin(self.init_db(head)).await,
             Some(Command::Ping) => self.ping(head).await,
-            Some(Command::ResetConnection) => self.reset(head).await,
-            Some(Command::FieldList) => self.plain(head, Expect::Columns).await,
-            Some(Command::Statistics) => self.plain(head, Expect::Text).await,
+            Some(Command::ResetConnection) => Box::pin(self.reset(head)).await,
+            Some(Command::FieldList) => Box::pin(self.plain(head, Expect::Columns)).await,
+            Some(Command::Statistics) => Box::pin(self.plain(head, Expect::Text)).await,
             Some(Command::Quit) => Err(End::Quit),
-            _ => self.unknown(head).await,
+            _ => Box::pin(self.unknown(head)).await,
         }
     }
 

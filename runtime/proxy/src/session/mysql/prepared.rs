@@ -60,7 +60,9 @@ impl Statement {
 pub(super) enum Types {
     Sent,
     /// As before: the byte at this offset says so.
-    Omitted { flag: usize },
+    Omitted {
+        flag: usize,
+    },
 }
 
 /// All statements of a session.

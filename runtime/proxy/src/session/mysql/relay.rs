@@ -1,5 +1,6 @@
 //! Bringing a server's reply to the client as it comes.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -73,10 +74,8 @@ impl Reply {
     /// Sends on what can be sent of the server's inbox.
     async fn advance(&mut self, client: &mut Conn, server: &mut Conn) -> Result<bool, RelayError> {
         let boundary = self.boundary();
-        let broken = |violation| RelayError::Server {
-            source: ServerLost::Violation(violation),
-            boundary,
-        };
+        let broken =
+            |violation| RelayError::Server { source: ServerLost::Violation(violation), boundary };
         let scan = match self {
             Self::AsIs(scanner) => {
                 let scan = scanner.scan(server.inbox.as_slice()).map_err(broken)?;
@@ -105,10 +104,10 @@ fn bounded(scan: Scan, inbox: &Inbox) -> Result<(), Violation> {
 }
 
 /// A time limit, and what to do when it has passed.
-pub(super) struct TimeLimit<F> {
+pub(super) struct TimeLimit {
     pub(super) after: Duration,
     /// Ends the statement at the server, which then answers with an error.
-    pub(super) kill: F,
+    pub(super) kill: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 /// A server that was told to end a statement is given so long to say that it has.
@@ -116,22 +115,22 @@ const KILL_GRACE: Duration = Duration::from_secs(5);
 
 /// Relays one reply to its end. With a limit, the statement is killed when it has passed; the
 /// second value says whether that happened.
-pub(super) async fn relay<F: Future<Output = ()>>(
+pub(super) async fn relay(
     client: &mut Conn,
     server: &mut Conn,
     expect: Expect,
     eof: DeprecateEof,
-    limit: Option<TimeLimit<F>>,
+    limit: Option<TimeLimit>,
 ) -> Result<(Summary, bool), RelayError> {
     let mut reply = Reply::new(expect, eof);
     let mut killed = false;
     if let Some(limit) = limit
         && server.inbox.is_empty()
     {
-        killed = wait(server, limit).await.map_err(|source| reply.lost(source))?;
+        killed = Box::pin(wait(server, limit)).await.map_err(|source| reply.lost(source))?;
     }
     loop {
-        if server.inbox.len() > 0 && reply.advance(client, server).await? {
+        if !server.inbox.is_empty() && reply.advance(client, server).await? {
             return Ok((reply.summary(), killed));
         }
         match server.fill().await {
@@ -143,10 +142,7 @@ pub(super) async fn relay<F: Future<Output = ()>>(
 }
 
 /// Waits for the first bytes of a reply under a time limit.
-async fn wait<F: Future<Output = ()>>(
-    server: &mut Conn,
-    limit: TimeLimit<F>,
-) -> Result<bool, ServerLost> {
+async fn wait(server: &mut Conn, limit: TimeLimit) -> Result<bool, ServerLost> {
     tokio::select! {
         biased;
         filled = server.fill() => return first(filled?).map(|()| false),

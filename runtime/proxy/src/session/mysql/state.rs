@@ -29,7 +29,8 @@ pub(super) enum Trace {
 
 /// What a statement of the client will leave behind. `text` is the whole of it.
 pub(super) fn trace(kind: Kind, multiple: bool, text: &[u8]) -> Trace {
-/*SHIM*/    if kind != Kind::SessionState {
+    /*SHIM*/
+    if kind != Kind::SessionState {
         let hidden = multiple;
         return if hidden { Trace::Pin(PinReason::SessionVariable) } else { Trace::None };
     }
@@ -140,7 +141,9 @@ mod tests {
 
     #[test]
     fn the_database_is_followed() {
-        for (text, name) in [("use shop", "shop"), ("USE `a``b`", "a`b"), ("/* x */ USE  db ;", "db")] {
+        for (text, name) in
+            [("use shop", "shop"), ("USE `a``b`", "a`b"), ("/* x */ USE  db ;", "db")]
+        {
             match traced(text) {
                 Trace::Database(_, _, database) => assert_eq!(&*database, name, "{text}"),
                 other => panic!("{text}: {other:?}"),

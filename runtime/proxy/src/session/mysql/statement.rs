@@ -99,7 +99,10 @@ impl Session {
         self.place_for(asked.verdict.target).await
     }
 
-    pub(super) async fn place_for(&mut self, target: Option<TargetId>) -> Result<Place, LeaseError> {
+    pub(super) async fn place_for(
+        &mut self,
+        target: Option<TargetId>,
+    ) -> Result<Place, LeaseError> {
         let wished = target.and_then(|id| self.listener.targets().get(id));
         let target = match route(self.bonds, wished, self.default) {
             Route::Held(place) if self.leases.at(place).is_some() => return Ok(place),
@@ -119,7 +122,9 @@ impl Session {
         }
         let upstream = self.listener.upstreams().get(target.upstream);
         let upstream = upstream.ok_or_else(|| LeaseError::NoServer { target: String::new() })?;
-        let leased = upstream.lease(target.member, &self.identity, &self.credential).await?;
+        // What is rare is boxed, here and below: an idle session is as large as its largest wait.
+        let lease = upstream.lease(target.member, &self.identity, &self.credential);
+        let leased = Box::pin(lease).await?;
         let held = Held::new(leased);
         let place = held.place;
         self.leases.drop_at(place);
@@ -149,9 +154,11 @@ impl Session {
         outgoing: Outgoing,
         asked: &Asked,
     ) -> Result<bool, End> {
-        if let Err(lost) = self.catch_up(place).await {
+        if self.is_behind(place)
+            && let Err(lost) = Box::pin(self.catch_up(place)).await
+        {
             self.drain(&outgoing).await?;
-            self.lost(place, asked, &lost, Some(1)).await?;
+            Box::pin(self.lost(place, asked, &lost, Some(1))).await?;
             return Ok(false);
         }
         if let Err(error) = self.send_at(place, outgoing).await? {
@@ -200,29 +207,28 @@ impl Session {
                 Err(ClientLost::Io(error).into())
             }
             Err(RelayError::Server { source, boundary }) => {
-                self.lost(place, asked, &source, boundary).await?;
+                Box::pin(self.lost(place, asked, &source, boundary)).await?;
                 Ok(None)
             }
         }
     }
 
+    /// The session has said something elsewhere that this connection has not heard.
+    pub(super) fn is_behind(&mut self, place: Place) -> bool {
+        let said = self.history.len();
+        self.leases.at(place).is_some_and(|held| held.replayed < said)
+    }
+
     /// Says on this connection what the session has said on others since.
     pub(super) async fn catch_up(&mut self, place: Place) -> Result<(), ServerLost> {
-        let said = self.history.len();
         let Some(held) = self.leases.at(place) else {
             return Ok(());
         };
-        if held.replayed == said {
-            return Ok(());
-        }
         held.used = true;
-        let replayed = std::mem::replace(&mut held.replayed, said);
+        let replayed = std::mem::replace(&mut held.replayed, self.history.len());
         let missed = self.history.since(replayed);
         let commands: Vec<_> =
             missed.iter().map(|entry| (entry.command, &*entry.argument)).collect();
-        let Some(held) = self.leases.at(place) else {
-            return Ok(());
-        };
         if let Err(refused) = held.leased.connection().exchange(&commands).await? {
             warn!(
                 session = self.context.id,
@@ -234,11 +240,7 @@ impl Session {
     }
 
     /// What ends a statement that takes too long: `KILL QUERY` on a connection of its own.
-    fn time_limit(
-        &mut self,
-        place: Place,
-        after: Duration,
-    ) -> TimeLimit<impl Future<Output = ()> + Send + use<>> {
+    fn time_limit(&mut self, place: Place, after: Duration) -> TimeLimit {
         let identity = Identity { database: None, ..(*self.identity).clone() };
         let credential = self.credential.clone();
         let victim = self.leases.at(place).map(|held| {
@@ -255,7 +257,7 @@ impl Session {
                 Err(error) => warn!(server = %server.address, "cannot kill a statement: {error}"),
             }
         };
-        TimeLimit { after, kill }
+        TimeLimit { after, kill: Box::pin(kill) }
     }
 
     /// A connection was lost under a statement. The client is told as much as it can hear.
@@ -344,12 +346,7 @@ impl Session {
         };
         self.listener.finished(
             &mut self.context,
-            &Finished {
-                outcome,
-                place,
-                verdict: &asked.verdict,
-                text: asked.logged.as_deref(),
-            },
+            &Finished { outcome, place, verdict: &asked.verdict, text: asked.logged.as_deref() },
         );
     }
 
@@ -366,7 +363,11 @@ impl Session {
     }
 
     /// Refuses a command with an error of our own.
-    pub(super) async fn refuse_command(&mut self, head: Head, error: &ErrPacket) -> Result<(), End> {
+    pub(super) async fn refuse_command(
+        &mut self,
+        head: Head,
+        error: &ErrPacket,
+    ) -> Result<(), End> {
         self.discard(head).await?;
         self.send_error(1, error).await
     }
@@ -414,7 +415,7 @@ async fn send(
     if head.is_whole() {
         return Ok(sent);
     }
-    stream(client, server, &head, max, sent).await
+    Box::pin(stream(client, server, &head, max, sent)).await
 }
 
 /// Sends what is still to come of a command, piece by piece.
