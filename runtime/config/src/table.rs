@@ -147,7 +147,9 @@ impl<'d> Table<'d> {
 
     /// The value of `key` if the table has it.
     pub(crate) fn get(&mut self, key: &'static str) -> Option<Value<'d>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let (_, value) = self.entries.iter().find(|(name, _)| name.get_ref() == key)?;
         Some(Value::new(self.document, self.dotted(key), value))
     }

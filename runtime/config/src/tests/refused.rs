@@ -24,6 +24,13 @@ fn unknown_keys_name_the_nearest_one() {
         &["1:2: admn: unknown key; did you mean `admin`?"],
     );
     refused(
+        &with_upstream("colour = 'blue'"),
+        &[
+            "7:1: upstream.colour: unknown key; known are `name`, `protocol`, `servers`, `balance`, \
+           `tls`, `pool`, `account`, `probe`",
+        ],
+    );
+    refused(
         &with_upstream("pool = { colour = 'blue' }"),
         &["7:10: upstream.pool.colour: unknown key; \
            known are `max`, `wait`, `queue`, `idle`, `age`, `connect`"],
