@@ -38,13 +38,12 @@ fn nurse() -> &'static Sender<Job> {
     })
 }
 
-/// Sends a signal to a child that has not been waited for.
-pub(crate) fn signal(child: &Child, signal: libc::c_int) {
-    let Ok(pid) = libc::pid_t::try_from(child.id()) else {
-        return;
-    };
-    // SAFETY: the child is ours and not yet reaped, so the id cannot belong to another process.
-    unsafe { libc::kill(pid, signal) };
+/// Sends a signal to a child, if it still runs: the id of one that has ended may be another's.
+pub(crate) fn signal(child: &mut Child, signal: libc::c_int) {
+    if let (Ok(None), Ok(pid)) = (child.try_wait(), libc::pid_t::try_from(child.id())) {
+        // SAFETY: the child is ours and not yet reaped, so the id cannot belong to another process.
+        unsafe { libc::kill(pid, signal) };
+    }
 }
 
 /// Asks a child to end, and waits until it has.

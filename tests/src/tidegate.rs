@@ -193,7 +193,7 @@ impl Tidegate {
 
 impl Drop for Tidegate {
     fn drop(&mut self) {
-        nursery::signal(&self.process, libc::SIGTERM);
+        nursery::signal(&mut self.process, libc::SIGTERM);
         if !self.ends_within(Duration::from_millis(500)) {
             nursery::kill(&mut self.process);
         }

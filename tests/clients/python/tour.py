@@ -78,7 +78,7 @@ def many_results(connection):
 
 
 def large_values(connection):
-    blob = bytes(range(256)) * (20 << 12)
+    blob = bytes(range(256)) * (8 << 12)
     with connection.cursor() as cursor:
         cursor.execute("select length(%s), %s", (blob, blob))
         length, back = cursor.fetchone()

@@ -106,17 +106,17 @@ impl MariaDb {
     }
 
     /// Freezes the server: connections stay open and nothing is answered.
-    pub fn freeze(&self) {
+    pub fn freeze(&mut self) {
         self.signal(libc::SIGSTOP);
     }
 
     /// Ends [`Self::freeze`].
-    pub fn thaw(&self) {
+    pub fn thaw(&mut self) {
         self.signal(libc::SIGCONT);
     }
 
-    fn signal(&self, signal: libc::c_int) {
-        self.process.iter().for_each(|process| nursery::signal(process, signal));
+    fn signal(&mut self, signal: libc::c_int) {
+        self.process.iter_mut().for_each(|process| nursery::signal(process, signal));
     }
 
     /// Starts the server again on the same port with the same data.

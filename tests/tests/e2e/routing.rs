@@ -62,7 +62,8 @@ async fn everything_in_a_transaction_goes_to_the_primary() {
 
 /// The server that answers a statement whose first column is `@@server_id`.
 async fn server_of(connection: &mut Conn, statement: &str) -> u32 {
-    value(connection, statement).await
+    let row: Option<mysql_async::Row> = connection.query_first(statement).await.unwrap();
+    row.and_then(|row| row.get(0)).unwrap()
 }
 
 #[tokio::test]

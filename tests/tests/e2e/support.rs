@@ -48,13 +48,16 @@ where
     match found {
         Ok(Some(value)) => value,
         Ok(None) => panic!("{statement}: no row"),
-        Err(error) => panic!("{statement}: {error}"),
+        Err(error) => panic!("{:.200}: {:.400}", statement, error.to_string()),
     }
 }
 
 /// Runs a statement for its effect.
 pub(crate) async fn run(connection: &mut Conn, statement: &str) {
-    connection.query_drop(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    connection
+        .query_drop(statement)
+        .await
+        .unwrap_or_else(|error| panic!("{:.200}: {:.400}", statement, error.to_string()));
 }
 
 /// The `@@server_id` of whoever answers a read now.

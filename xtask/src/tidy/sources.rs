@@ -65,7 +65,10 @@ fn child_folder(path: &str) -> String {
 fn is_test(path: &str, tests: &HashSet<String>) -> bool {
     let stem = path.trim_end_matches(".rs");
     let mut above = stem.match_indices('/').map(|(end, _)| &stem[..end]);
-    path.contains("/tests/") || tests.contains(stem) || above.any(|module| tests.contains(module))
+    path.contains("/tests/")
+        || path.contains("/fuzz_targets/")
+        || tests.contains(stem)
+        || above.any(|module| tests.contains(module))
 }
 
 fn line_of(code: &str, position: usize) -> usize {
