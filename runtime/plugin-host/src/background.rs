@@ -50,21 +50,14 @@ pub(crate) struct BackgroundRuntime {
 
 impl BackgroundRuntime {
     pub(crate) fn start() -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
-        thread::Builder::new()
-            .name("plugin-ticker".to_owned())
-            .spawn(move || {
-                // An error means that the sender is gone, which is the signal.
-                runtime.block_on(stopped).ok();
-            })?;
-        Ok(Self {
-            handle,
-            _stop: stop,
-        })
+        thread::Builder::new().name("plugin-ticker".to_owned()).spawn(move || {
+            // An error means that the sender is gone, which is the signal.
+            runtime.block_on(stopped).ok();
+        })?;
+        Ok(Self { handle, _stop: stop })
     }
 
     /// Makes the background instance of a plugin and waits for its `init`.
@@ -83,14 +76,9 @@ impl BackgroundRuntime {
                 run(ticking, blueprint).await;
             }
         });
-        let background = Background {
-            live,
-            task: task.abort_handle(),
-        };
+        let background = Background { live, task: task.abort_handle() };
         let stopped = || Failure::new(FailureKind::HostError, "the host is stopping");
-        result
-            .recv()
-            .unwrap_or_else(|_| Err(LoadError::Start(stopped())))?;
+        result.recv().unwrap_or_else(|_| Err(LoadError::Start(stopped())))?;
         Ok(background)
     }
 }
@@ -147,11 +135,7 @@ async fn tick(
         Some(ticking) => ticking,
         None => Ticking::start(blueprint).await?,
     };
-    blueprint
-        .plugin
-        .counters
-        .ticks
-        .fetch_add(1, Ordering::Relaxed);
+    blueprint.plugin.counters.ticks.fetch_add(1, Ordering::Relaxed);
     let pause = ticking.tick().await?;
     Ok((ticking, pause))
 }
@@ -184,10 +168,7 @@ impl Ticking {
                 let denied = self.store.data().state.limit.was_denied();
                 Err(Failure::of_call(&error, denied))
             }
-            Err(_) => Err(Failure::new(
-                FailureKind::Deadline,
-                "its tick ran past its deadline",
-            )),
+            Err(_) => Err(Failure::new(FailureKind::Deadline, "its tick ran past its deadline")),
         }
     }
 }
@@ -215,10 +196,7 @@ async fn start(
     };
     let lifecycle = lifecycle.load(&mut *store, &instance)?;
     let config = blueprint.config.to_string();
-    let (answer,) = lifecycle
-        .func_init()
-        .call_async(store, (config.as_str(),))
-        .await?;
+    let (answer,) = lifecycle.func_init().call_async(store, (config.as_str(),)).await?;
     Ok((hook, answer))
 }
 
@@ -235,11 +213,7 @@ impl BackgroundState {
         let mut wasi = WasiCtx::builder();
         wasi.stdout(Printed::new(&blueprint.plugin, Level::INFO));
         wasi.stderr(Printed::new(&blueprint.plugin, Level::WARN));
-        Self {
-            state: blueprint.state(),
-            wasi: wasi.build(),
-            table: ResourceTable::new(),
-        }
+        Self { state: blueprint.state(), wasi: wasi.build(), table: ResourceTable::new() }
     }
 
     pub(crate) fn state(&mut self) -> &mut State {
@@ -249,10 +223,7 @@ impl BackgroundState {
 
 impl WasiView for BackgroundState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
@@ -266,11 +237,7 @@ struct Printed {
 
 impl Printed {
     fn new(plugin: &Arc<Plugin>, level: Level) -> Self {
-        Self {
-            plugin: Arc::clone(plugin),
-            level,
-            line: Arc::default(),
-        }
+        Self { plugin: Arc::clone(plugin), level, line: Arc::default() }
     }
 }
 

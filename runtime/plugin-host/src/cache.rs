@@ -73,13 +73,7 @@ impl Cache {
             self.scopes.push(reuse.scope);
         }
         let expires_ms = now_ms.saturating_add(reuse.ms.into());
-        self.entries.insert(
-            key,
-            Entry {
-                decision: decision.clone(),
-                expires_ms,
-            },
-        );
+        self.entries.insert(key, Entry { decision: decision.clone(), expires_ms });
     }
 
     fn make_room(&mut self, now_ms: u64) {
@@ -125,10 +119,7 @@ impl BuildHasher for Seed {
     type Hasher = Folded;
 
     fn build_hasher(&self) -> Folded {
-        Folded {
-            seed: self.0,
-            hash: self.0,
-        }
+        Folded { seed: self.0, hash: self.0 }
     }
 }
 
@@ -168,43 +159,28 @@ mod tests {
     use super::*;
 
     fn session(id: u64, user: &str) -> SessionContext {
-        let mut session = SessionContext {
-            id,
-            user: user.into(),
-            ..SessionContext::default()
-        };
+        let mut session = SessionContext::default();
+        session.id = id;
+        session.user = user.into();
         session.refresh_identity();
         session
     }
 
     fn request(text: &str, digest: u64) -> Request<'_> {
         let traits = StatementTraits::empty();
-        Request::new(&Statement {
-            bytes: text.as_bytes(),
-            kind: Kind::Read,
-            traits,
-            digest,
-        })
+        Request::new(&Statement { bytes: text.as_bytes(), kind: Kind::Read, traits, digest })
     }
 
     fn filled(scope: Scope) -> Cache {
         let mut cache = Cache::default();
         let reuse = Reuse { scope, ms: 100 };
         let decision = Decision::default();
-        cache.put(
-            reuse,
-            &session(1, "ann"),
-            &mut request("SELECT 1", 7),
-            &decision,
-            1000,
-        );
+        cache.put(reuse, &session(1, "ann"), &mut request("SELECT 1", 7), &decision, 1000);
         cache
     }
 
     fn hits(cache: &Cache, session: &SessionContext, text: &str, digest: u64, now: u64) -> bool {
-        cache
-            .get(session, &mut request(text, digest), now)
-            .is_some()
+        cache.get(session, &mut request(text, digest), now).is_some()
     }
 
     #[test]
@@ -227,24 +203,12 @@ mod tests {
     fn digest_user_and_state_always_count() {
         for scope in [Scope::User, Scope::UserAndText, Scope::Session] {
             let cache = filled(scope);
-            assert!(
-                hits(&cache, &session(1, "ann"), "SELECT 1", 7, 1000),
-                "{scope:?}"
-            );
-            assert!(
-                !hits(&cache, &session(1, "ann"), "SELECT 1", 8, 1000),
-                "{scope:?}"
-            );
-            assert!(
-                !hits(&cache, &session(1, "bob"), "SELECT 1", 7, 1000),
-                "{scope:?}"
-            );
+            assert!(hits(&cache, &session(1, "ann"), "SELECT 1", 7, 1000), "{scope:?}");
+            assert!(!hits(&cache, &session(1, "ann"), "SELECT 1", 8, 1000), "{scope:?}");
+            assert!(!hits(&cache, &session(1, "bob"), "SELECT 1", 7, 1000), "{scope:?}");
             let mut in_transaction = session(1, "ann");
             in_transaction.state = SessionState::IN_TRANSACTION;
-            assert!(
-                !hits(&cache, &in_transaction, "SELECT 1", 7, 1000),
-                "{scope:?}"
-            );
+            assert!(!hits(&cache, &in_transaction, "SELECT 1", 7, 1000), "{scope:?}");
         }
     }
 
@@ -255,9 +219,8 @@ mod tests {
         let mut cache = Cache::default();
         for scope in [Scope::UserAndText, Scope::User] {
             let reuse = Reuse { scope, ms: 100 };
-            let mut part = request("SELECT 1", 7);
-            part = Request::new(&Statement {
-                bytes: &part.bytes,
+            let mut part = Request::new(&Statement {
+                bytes: b"SELECT 1",
                 kind: Kind::Read,
                 traits: StatementTraits::TRUNCATED,
                 digest: 7,
@@ -265,10 +228,7 @@ mod tests {
             cache.put(reuse, &ann, &mut part, &Decision::default(), 0);
             assert!(cache.get(&ann, &mut part, 0).is_none(), "{scope:?}");
         }
-        let text = Reuse {
-            scope: Scope::UserAndText,
-            ms: 100,
-        };
+        let text = Reuse { scope: Scope::UserAndText, ms: 100 };
         cache.put(text, &ann, &mut request(&long, 7), &Decision::default(), 0);
         assert!(cache.entries.is_empty());
     }
@@ -278,17 +238,8 @@ mod tests {
         let mut cache = Cache::default();
         let ann = session(1, "ann");
         for digest in 0..20_000 {
-            let reuse = Reuse {
-                scope: Scope::User,
-                ms: 100,
-            };
-            cache.put(
-                reuse,
-                &ann,
-                &mut request("", digest),
-                &Decision::default(),
-                digest / 1000,
-            );
+            let reuse = Reuse { scope: Scope::User, ms: 100 };
+            cache.put(reuse, &ann, &mut request("", digest), &Decision::default(), digest / 1000);
             assert!(cache.entries.len() <= ENTRIES_MAX);
         }
         assert!(hits(&cache, &ann, "", 19_999, 19));

@@ -33,10 +33,7 @@ struct Tried {
 
 impl Tried {
     fn of(files: &Files) -> Self {
-        Self {
-            wasm: files.wasm.hash,
-            sidecar: files.sidecar.as_ref().map(|sidecar| sidecar.hash),
-        }
+        Self { wasm: files.wasm.hash, sidecar: files.sidecar.as_ref().map(|sidecar| sidecar.hash) }
     }
 }
 
@@ -87,10 +84,7 @@ impl Catalogue {
 
     /// What a generation is made of.
     pub(crate) fn usable(&self) -> Vec<Arc<Loaded>> {
-        self.entries
-            .values()
-            .filter_map(|entry| entry.usable.clone())
-            .collect()
+        self.entries.values().filter_map(|entry| entry.usable.clone()).collect()
     }
 
     /// The plugins whose files cannot be used as they are, and why.

@@ -94,11 +94,7 @@ impl Compiler {
         let mut background = Linker::new(&engine);
         imports::add_to_linker(&mut background, BackgroundState::state)?;
         wasmtime_wasi::p2::add_to_linker_async(&mut background)?;
-        Ok(Self {
-            wasi: Wasi::new(hot)?,
-            background,
-            engine,
-        })
+        Ok(Self { wasi: Wasi::new(hot)?, background, engine })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -118,37 +114,18 @@ impl Compiler {
         let link_error = |error: wasmtime::Error| {
             LoadError::Link(link::explain_imports(&component, &self.engine, &error))
         };
-        let linker = self
-            .wasi
-            .linker_for(&component, &self.engine)
-            .map_err(link_error)?;
+        let linker = self.wasi.linker_for(&component, &self.engine).map_err(link_error)?;
         let hot = linker.instantiate_pre(&component).map_err(link_error)?;
-        let background = self
-            .background
-            .instantiate_pre(&component)
-            .map_err(link_error)?;
+        let background = self.background.instantiate_pre(&component).map_err(link_error)?;
         let exports = Exports::of(&hot);
         self.check_exports(plugin, &component, &exports)?;
         let imports = self.imports(&component);
-        let reads_bytes = imports
-            .iter()
-            .any(|i| i.starts_with("tidegate:plugin/statement@"));
-        Ok(Compiled {
-            hot,
-            background,
-            exports,
-            imports,
-            reads_bytes,
-            hash,
-        })
+        let reads_bytes = imports.iter().any(|i| i.starts_with("tidegate:plugin/statement@"));
+        Ok(Compiled { hot, background, exports, imports, reads_bytes, hash })
     }
 
     fn imports(&self, component: &Component) -> Vec<String> {
-        component
-            .component_type()
-            .imports(&self.engine)
-            .map(|(name, _)| name.to_owned())
-            .collect()
+        component.component_type().imports(&self.engine).map(|(name, _)| name.to_owned()).collect()
     }
 
     fn check_exports(
@@ -216,10 +193,7 @@ impl Exports {
             ("sql-hooks", self.sql.is_some()),
             ("sql-observer", self.sql_observer.is_some()),
         ];
-        all.into_iter()
-            .filter(|(_, found)| *found)
-            .map(|(name, _)| name)
-            .collect()
+        all.into_iter().filter(|(_, found)| *found).map(|(name, _)| name).collect()
     }
 }
 

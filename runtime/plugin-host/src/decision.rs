@@ -62,10 +62,7 @@ impl Decision {
         if matches!(answer.action, Action::Route | Action::Rewrite) {
             decision.target = target(answer.target, targets)?;
         }
-        let needs_text = matches!(
-            answer.action,
-            Action::Rewrite | Action::Reply | Action::Reject
-        );
+        let needs_text = matches!(answer.action, Action::Rewrite | Action::Reply | Action::Reject);
         if draft.is_some() || needs_text {
             let texts = Texts::check(answer.action, *draft.unwrap_or_default(), plugin)?;
             decision.texts = Some(Box::new(texts));
@@ -111,44 +108,22 @@ impl Decision {
 impl Texts {
     fn check(action: sql_hooks::Action, draft: Draft, plugin: &str) -> Result<Self, Failure> {
         use sql_hooks::Action;
-        let Draft {
-            rewrite,
-            reject,
-            reply,
-            annotations,
-        } = draft;
+        let Draft { rewrite, reject, reply, annotations } = draft;
         let missing =
             |what: &str| Failure::new(FailureKind::HostError, format!("it gave no {what}"));
         let (rewrite, answer) = match action {
             Action::Next | Action::Route => (None, None),
-            Action::Rewrite => (
-                Some(rewrite.ok_or_else(|| missing("text to rewrite to"))?),
-                None,
-            ),
-            Action::Reply => (
-                None,
-                Some(Answer::Reply(reply.ok_or_else(|| missing("reply"))?)),
-            ),
-            Action::Reject => (
-                None,
-                Some(Answer::Reject(
-                    reject.unwrap_or_else(|| rejected_by(plugin)),
-                )),
-            ),
+            Action::Rewrite => (Some(rewrite.ok_or_else(|| missing("text to rewrite to"))?), None),
+            Action::Reply => (None, Some(Answer::Reply(reply.ok_or_else(|| missing("reply"))?))),
+            Action::Reject => {
+                (None, Some(Answer::Reject(reject.unwrap_or_else(|| rejected_by(plugin)))))
+            }
         };
-        Ok(Self {
-            rewrite,
-            answer,
-            annotations,
-        })
+        Ok(Self { rewrite, answer, annotations })
     }
 
     fn apply(self, verdict: &mut Verdict) {
-        let Self {
-            rewrite,
-            answer,
-            annotations,
-        } = self;
+        let Self { rewrite, answer, annotations } = self;
         if rewrite.is_some() {
             verdict.rewrite = rewrite;
         }
@@ -189,11 +164,7 @@ pub(crate) fn target(number: u32, targets: &Targets) -> Result<Option<TargetId>,
 /// What the client is told when a plugin rejects and does not say why.
 pub(crate) fn rejected_by(plugin: &str) -> Rejection {
     let message = format!("rejected by plugin {plugin}");
-    Rejection {
-        code: 0,
-        sqlstate: String::new(),
-        message,
-    }
+    Rejection { code: 0, sqlstate: String::new(), message }
 }
 
 /// What the client is told when a plugin fails that must not be passed by.
@@ -223,10 +194,7 @@ fn reuse(answer: &sql_hooks::Decision) -> Option<Reuse> {
         sql_hooks::Reuse::UserAndText => Scope::UserAndText,
         sql_hooks::Reuse::Session => Scope::Session,
     };
-    (answer.reuse_ms > 0).then_some(Reuse {
-        scope,
-        ms: answer.reuse_ms,
-    })
+    (answer.reuse_ms > 0).then_some(Reuse { scope, ms: answer.reuse_ms })
 }
 
 #[cfg(test)]

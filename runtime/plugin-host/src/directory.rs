@@ -44,8 +44,7 @@ pub(crate) enum Unreadable {
 impl Content {
     /// The bytes, read now if they were not before.
     pub(crate) fn into_bytes(self) -> Result<Vec<u8>, Unreadable> {
-        self.bytes
-            .unwrap_or_else(|| read(&self.path, FILE_BYTES_MAX))
+        self.bytes.unwrap_or_else(|| read(&self.path, FILE_BYTES_MAX))
     }
 }
 
@@ -73,10 +72,7 @@ struct Stamp {
 
 impl Directory {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            seen: BTreeMap::new(),
-        }
+        Self { path, seen: BTreeMap::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -96,11 +92,7 @@ impl Directory {
             let sidecar = self.path.join(format!("{name}.toml"));
             let wasm = self.content(wasm, FILE_BYTES_MAX, thorough, &mut kept)?;
             let sidecar = self.content(sidecar, SIDECAR_BYTES_MAX, thorough, &mut kept);
-            Some(Files {
-                name,
-                wasm,
-                sidecar,
-            })
+            Some(Files { name, wasm, sidecar })
         });
         let plugins = plugins.collect();
         self.seen = kept;
@@ -117,25 +109,19 @@ impl Directory {
     ) -> Option<Content> {
         let metadata = fs::metadata(&path).ok().filter(Metadata::is_file)?;
         let stamp = Stamp::of(&metadata);
-        let seen = self
-            .seen
-            .get(&path)
-            .filter(|seen| seen.settled && seen.stamp == stamp);
+        let seen = self.seen.get(&path).filter(|seen| seen.settled && seen.stamp == stamp);
         let (hash, settled, bytes) = match seen.filter(|_| !thorough) {
             Some(seen) => (seen.hash, true, None),
             None => {
                 let bytes = read(&path, max);
+                if bytes.is_err() && !path.exists() {
+                    // It went while it was looked at.
+                    return None;
+                }
                 (hash(&bytes), stamp.is_settled(), Some(bytes))
             }
         };
-        kept.insert(
-            path.clone(),
-            Seen {
-                stamp,
-                settled,
-                hash,
-            },
-        );
+        kept.insert(path.clone(), Seen { stamp, settled, hash });
         Some(Content { path, hash, bytes })
     }
 }
@@ -144,9 +130,7 @@ impl Directory {
 fn plugin_name(path: &Path) -> Option<String> {
     let stem = path.file_stem()?.to_str()?;
     let first = stem.chars().next()?;
-    let named = path
-        .extension()
-        .is_some_and(|extension| extension == "wasm");
+    let named = path.extension().is_some_and(|extension| extension == "wasm");
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (named && first.is_ascii_alphanumeric() && stem.chars().all(plain)).then(|| stem.to_owned())
 }
@@ -157,11 +141,7 @@ fn read(path: &Path, max: u64) -> Result<Vec<u8>, Unreadable> {
     let file = File::open(path).map_err(failed)?;
     file.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
     let fits = u64::try_from(bytes.len()).is_ok_and(|len| len <= max);
-    if fits {
-        Ok(bytes)
-    } else {
-        Err(Unreadable::TooLarge)
-    }
+    if fits { Ok(bytes) } else { Err(Unreadable::TooLarge) }
 }
 
 fn hash(bytes: &Result<Vec<u8>, Unreadable>) -> Hash {
@@ -174,11 +154,7 @@ fn hash(bytes: &Result<Vec<u8>, Unreadable>) -> Hash {
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
-        Self {
-            modified: metadata.modified().ok(),
-            len: metadata.len(),
-            file: inode(metadata),
-        }
+        Self { modified: metadata.modified().ok(), len: metadata.len(), file: inode(metadata) }
     }
 
     fn is_settled(&self) -> bool {
@@ -206,15 +182,7 @@ mod tests {
         for name in ["a.wasm", "10-auth_router.v2.wasm"] {
             assert!(plugin_name(Path::new(name)).is_some(), "{name}");
         }
-        for name in [
-            ".a.wasm",
-            "a.wasm~",
-            "a.wasm.tmp",
-            "a.toml",
-            "~a.wasm",
-            "a b.wasm",
-            ".wasm",
-        ] {
+        for name in [".a.wasm", "a.wasm~", "a.wasm.tmp", "a.toml", "~a.wasm", "a b.wasm", ".wasm"] {
             assert_eq!(plugin_name(Path::new(name)), None, "{name}");
         }
     }
@@ -232,13 +200,7 @@ mod tests {
         fs::write(dir.path().join("b.wasm"), "one").unwrap();
         fs::write(dir.path().join("a.wasm"), "one").unwrap();
         let before = hashes(&mut directory, true);
-        assert_eq!(
-            before
-                .iter()
-                .map(|(name, ..)| name.as_str())
-                .collect::<Vec<_>>(),
-            ["a", "b"]
-        );
+        assert_eq!(before.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         fs::write(dir.path().join("a.wasm"), "two").unwrap();
         fs::write(dir.path().join("b.toml"), "").unwrap();
         // Not thorough, and the same length within the same second: it must be noticed anyway.
@@ -253,10 +215,6 @@ mod tests {
     #[test]
     fn a_directory_that_is_gone_is_an_error_and_not_empty() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(
-            Directory::new(dir.path().join("missing"))
-                .scan(true)
-                .is_err()
-        );
+        assert!(Directory::new(dir.path().join("missing")).scan(true).is_err());
     }
 }

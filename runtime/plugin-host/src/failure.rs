@@ -22,13 +22,8 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Every kind, in the order of its number.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Trap,
-        Self::Deadline,
-        Self::Memory,
-        Self::Refused,
-        Self::HostError,
-    ];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Trap, Self::Deadline, Self::Memory, Self::Refused, Self::HostError];
 
     /// The word that logs and metrics use.
     #[must_use]
@@ -79,10 +74,7 @@ pub(crate) fn refused(why: impl Into<String>) -> wasmtime::Error {
 
 impl Failure {
     pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 
     /// Reads an error that came out of a call. `memory_denied`: the cap was hit during it, which

@@ -69,13 +69,7 @@ impl Generation {
             }
         }
         let mark = Some(LiveMark::new(live));
-        Self {
-            number,
-            plugins,
-            chains,
-            mark,
-            reaper,
-        }
+        Self { number, plugins, chains, mark, reaper }
     }
 
     /// The plugins of a listener; `None` for one that there was not in the settings.
@@ -107,11 +101,7 @@ fn arrange(listener: &ListenerPlugins, plugins: &[Arc<Loaded>]) -> Vec<Arc<Loade
     };
     let candidates: Vec<_> = candidates.collect();
     let find = |name: &String| candidates.iter().find(|p| *p.plugin.name == **name);
-    names
-        .iter()
-        .filter_map(find)
-        .map(|plugin| Arc::clone(plugin))
-        .collect()
+    names.iter().filter_map(find).map(|plugin| Arc::clone(plugin)).collect()
 }
 
 impl Chain {
@@ -121,10 +111,7 @@ impl Chain {
             let exports = &plugin.blueprint.compiled.exports;
             for (has, list) in [
                 (exports.connection.is_some(), &mut chain.connection),
-                (
-                    exports.connection_observer.is_some(),
-                    &mut chain.connection_observer,
-                ),
+                (exports.connection_observer.is_some(), &mut chain.connection_observer),
                 (exports.sql.is_some(), &mut chain.sql),
                 (exports.sql_observer.is_some(), &mut chain.sql_observer),
             ] {
@@ -140,10 +127,7 @@ impl Chain {
     pub(crate) fn hooked(&self) -> Hooked {
         let mut hooked = Hooked::empty();
         hooked.set(Hooked::CONNECTION, !self.connection.is_empty());
-        hooked.set(
-            Hooked::CONNECTION_OBSERVER,
-            !self.connection_observer.is_empty(),
-        );
+        hooked.set(Hooked::CONNECTION_OBSERVER, !self.connection_observer.is_empty());
         hooked.set(Hooked::SQL, !self.sql.is_empty());
         hooked.set(Hooked::SQL_OBSERVER, !self.sql_observer.is_empty());
         hooked

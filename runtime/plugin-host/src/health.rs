@@ -94,9 +94,7 @@ impl Record {
         }
         self.next = (self.next + 1) % LOOP_FAILURES;
         let oldest_that_counts = now_ms.saturating_sub(LOOP_WINDOW_MS);
-        self.recent
-            .iter()
-            .all(|time| *time != 0 && *time >= oldest_that_counts)
+        self.recent.iter().all(|time| *time != 0 && *time >= oldest_that_counts)
     }
 }
 
@@ -159,9 +157,7 @@ mod tests {
         let next_backoff = |pause: u64| {
             let health = degraded_at(100);
             assert!(health.admits(150) && health.succeeded());
-            (0..5)
-                .filter_map(|n| health.failed(150 + pause + n))
-                .next_back()
+            (0..5).filter_map(|n| health.failed(150 + pause + n)).next_back()
         };
         assert_eq!(next_backoff(0), Some(2 * BACKOFF_MIN_MS));
         assert_eq!(next_backoff(FORGIVEN_AFTER_MS + 1), Some(BACKOFF_MIN_MS));

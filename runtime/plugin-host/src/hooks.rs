@@ -1,11 +1,15 @@
 //! The hot path: one call of the data plane through the chain of its listener.
 
+use std::sync::Arc;
+
+use arc_swap::Guard;
 use tidegate_hook::{
     Admission, Answer, Hooked, Hooks, ListenerId, Outcome, SessionContext, Statement, Verdict,
     current_worker,
 };
 
 use crate::decision::failed_closed;
+use crate::generation::Generation;
 use crate::host::PluginHost;
 use crate::loaded::{Moment, Unanswered};
 use crate::request::Request;
@@ -86,17 +90,9 @@ impl Hooks for PluginHost {
 
 impl PluginHost {
     /// The generation that serves now, which stays for the time of the call.
-    fn enter(
-        &self,
-    ) -> (
-        arc_swap::Guard<std::sync::Arc<crate::generation::Generation>>,
-        Moment,
-    ) {
+    fn enter(&self) -> (Guard<Arc<Generation>>, Moment) {
         let shared = &self.shared;
-        let at = Moment {
-            worker: current_worker(),
-            now_ms: shared.pulse.now_ms(),
-        };
+        let at = Moment { worker: shared.worker(current_worker()), now_ms: shared.pulse.now_ms() };
         (shared.current(), at)
     }
 }

@@ -1,7 +1,7 @@
 //! The plugin host: what it is made of, how it starts and stops.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -14,7 +14,7 @@ use crate::background::BackgroundRuntime;
 use crate::catalogue::Catalogue;
 use crate::component::Compiler;
 use crate::directory::Directory;
-use crate::generation::Generation;
+use crate::generation::{Chain, Generation};
 use crate::metrics::Exporter;
 use crate::plugin::Plugins;
 use crate::pulse::Pulse;
@@ -62,7 +62,8 @@ pub(crate) struct Shared {
     /// Plugins whose files are gone, and since when.
     removed: Mutex<Vec<(String, Instant)>>,
     live: Arc<AtomicUsize>,
-    loaded: AtomicBool,
+    /// The number of the generation that serves; 0 before the first.
+    published: AtomicU64,
     pub(crate) reloads: Reloads,
 }
 
@@ -89,13 +90,8 @@ impl PluginHost {
         let exporter = Exporter::register(&registry, &shared)?;
         let (signals, incoming) = channel();
         let background = BackgroundRuntime::start()?;
-        let reloader = Reloader::new(
-            Arc::clone(&shared),
-            compiler,
-            background,
-            directory,
-            signals.clone(),
-        );
+        let reloader =
+            Reloader::new(Arc::clone(&shared), compiler, background, directory, signals.clone());
         let (loaded, is_loaded) = channel();
         let reload = thread::Builder::new()
             .name("plugin-reload".to_owned())
@@ -103,12 +99,7 @@ impl PluginHost {
         // It ends with an error when the sender is dropped, which is the signal.
         is_loaded.recv().unwrap_or(());
         let reload = Mutex::new(Some(reload));
-        Ok(Arc::new(Self {
-            shared,
-            exporter,
-            signals,
-            reload,
-        }))
+        Ok(Arc::new(Self { shared, exporter, signals, reload }))
     }
 
     /// Every plugin file and how it is doing, in the order of the chain; unusable ones last.
@@ -120,7 +111,7 @@ impl PluginHost {
     /// The number of the generation that serves; it grows by one with each that is published.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.shared.current().number
+        self.shared.generation_number()
     }
 
     /// How many generations are in memory: two while one replaces another, otherwise one.
@@ -149,36 +140,30 @@ impl Drop for PluginHost {
 
 impl Shared {
     fn new(settings: Settings, pulse: Arc<Pulse>, reaper: Reaper) -> Self {
-        let Settings {
-            workers,
-            targets,
-            listeners,
-            registry,
-            ..
-        } = settings;
+        let Settings { workers, targets, listeners, registry, .. } = settings;
         let live = Arc::default();
         let none = Generation::new(0, Vec::new(), &listeners, &live, reaper.clone());
-        let highest = listeners
-            .iter()
-            .map(|listener| usize::from(listener.id.0))
-            .max();
+        let highest = listeners.iter().map(|listener| usize::from(listener.id.0)).max();
         Self {
-            workers,
+            workers: workers.max(1),
             targets,
             plugins: Plugins::new(workers, registry, Arc::clone(&pulse)),
             pulse,
             reaper,
             current: ArcSwap::from_pointee(none),
-            wanted: (0..highest.map_or(0, |n| n + 1))
-                .map(|_| AtomicU8::new(0))
-                .collect(),
+            wanted: (0..highest.map_or(0, |n| n + 1)).map(|_| AtomicU8::new(0)).collect(),
             catalogue: Mutex::default(),
             removed: Mutex::default(),
             live,
-            loaded: AtomicBool::new(false),
+            published: AtomicU64::new(0),
             reloads: Reloads::default(),
             listeners,
         }
+    }
+
+    /// The place of a worker; threads that are none share the places there are.
+    pub(crate) fn worker(&self, number: usize) -> usize {
+        if number < self.workers { number } else { number % self.workers }
     }
 
     pub(crate) fn current(&self) -> Guard<Arc<Generation>> {
@@ -187,9 +172,7 @@ impl Shared {
 
     pub(crate) fn wanted(&self, listener: ListenerId) -> Hooked {
         let bits = self.wanted.get(usize::from(listener.0));
-        bits.map_or(Hooked::empty(), |bits| {
-            Hooked::from_bits_retain(bits.load(Ordering::Relaxed))
-        })
+        bits.map_or(Hooked::empty(), |bits| Hooked::from_bits_retain(bits.load(Ordering::Acquire)))
     }
 
     pub(crate) fn live_generations(&self) -> usize {
@@ -198,7 +181,7 @@ impl Shared {
 
     /// Has a first generation been published?
     pub(crate) fn is_loaded(&self) -> bool {
-        self.loaded.load(Ordering::Acquire)
+        self.generation_number() != 0
     }
 
     pub(crate) fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
@@ -206,10 +189,7 @@ impl Shared {
     }
 
     pub(crate) fn listener_names(&self) -> Vec<String> {
-        self.listeners
-            .iter()
-            .map(|listener| listener.name.clone())
-            .collect()
+        self.listeners.iter().map(|listener| listener.name.clone()).collect()
     }
 
     /// Makes the usable plugins the ones that serve. `gone`: those that are not among them any more.
@@ -225,7 +205,6 @@ impl Shared {
             "plugins live: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         );
         self.swap(generation);
-        self.loaded.store(true, Ordering::Release);
         self.reloads.ok.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         lock(&self.removed).extend(gone.iter().map(|name| (name.clone(), now)));
@@ -233,7 +212,7 @@ impl Shared {
 
     /// Notes a reload that could not be.
     pub(crate) fn keep_generation(&self) {
-        let generation = self.current().number;
+        let generation = self.generation_number();
         tracing::warn!(target: "plugin", generation, "nothing was reloaded");
         self.reloads.failed.fetch_add(1, Ordering::Relaxed);
     }
@@ -245,26 +224,33 @@ impl Shared {
     }
 
     fn generation(&self, number: u64, plugins: Vec<Arc<crate::loaded::Loaded>>) -> Generation {
-        Generation::new(
-            number,
-            plugins,
-            &self.listeners,
-            &self.live,
-            self.reaper.clone(),
-        )
+        Generation::new(number, plugins, &self.listeners, &self.live, self.reaper.clone())
     }
 
     fn swap(&self, generation: Generation) {
-        let generation = Arc::new(generation);
-        self.current.store(Arc::clone(&generation));
-        for listener in &self.listeners {
-            let hooked = generation
-                .chain(listener.id)
-                .map_or(Hooked::empty(), |c| c.hooked());
-            if let Some(wanted) = self.wanted.get(usize::from(listener.id.0)) {
-                wanted.store(hooked.bits(), Ordering::Relaxed);
-            }
+        let hooked = |id| generation.chain(id).map_or(Hooked::empty(), Chain::hooked);
+        let wanted: Vec<_> = self.listeners.iter().map(|l| (l.id, hooked(l.id))).collect();
+        let number = generation.number;
+        // A hook that is new is wanted before its plugin serves, one that ends until it does not,
+        // so that none is left out while both generations are in use.
+        for (listener, hooked) in &wanted {
+            self.set_wanted(*listener, self.wanted(*listener) | *hooked);
         }
+        self.current.store(Arc::new(generation));
+        for (listener, hooked) in wanted {
+            self.set_wanted(listener, hooked);
+        }
+        self.published.store(number, Ordering::Release);
+    }
+
+    fn set_wanted(&self, listener: ListenerId, hooked: Hooked) {
+        if let Some(wanted) = self.wanted.get(usize::from(listener.0)) {
+            wanted.store(hooked.bits(), Ordering::Release);
+        }
+    }
+
+    fn generation_number(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
     }
 
     fn warn_of_missing(&self, names: &[&str]) {
@@ -282,10 +268,7 @@ impl Shared {
     /// Frees expired keys, and plugins that have been gone for a while.
     pub(crate) fn collect_garbage(&self) {
         let now = self.pulse.now_ms();
-        self.plugins
-            .all()
-            .iter()
-            .for_each(|plugin| plugin.kv.collect(now));
+        self.plugins.all().iter().for_each(|plugin| plugin.kv.collect(now));
         let mut removed = lock(&self.removed);
         let in_use: Vec<_> = self.catalogue().usable();
         removed.retain(|(name, since)| {

@@ -18,8 +18,8 @@ use crate::component::{Compiled, LoadError};
 use crate::decision::{self, Decision, Reuse};
 use crate::failure::{Failure, FailureKind};
 use crate::limits::MemoryLimit;
+use crate::overrun::{at_deadline, half};
 use crate::plugin::Plugin;
-use crate::pulse::ticks;
 use crate::request::Request;
 use crate::sidecar::Sidecar;
 use crate::state::{Draft, State};
@@ -61,7 +61,7 @@ pub(crate) struct Instance {
     store: Store<State>,
     hooks: Hooks,
     targets: Arc<Targets>,
-    deadline: u64,
+    half_deadline: Duration,
     reads_bytes: bool,
     /// Under which sessions keep this plugin's mark.
     plugin: u32,
@@ -95,7 +95,7 @@ impl Instance {
             store,
             hooks,
             targets: Arc::clone(&blueprint.targets),
-            deadline: ticks(blueprint.sidecar.deadline),
+            half_deadline: half(blueprint.sidecar.deadline),
             reads_bytes: blueprint.compiled.reads_bytes,
             plugin: blueprint.plugin.number,
         })
@@ -109,10 +109,7 @@ impl Instance {
         let client = client(session, self.plugin);
         let (answer, draft) = self.call(session, |store, hooks| match &hooks.connection {
             Some(hook) => hook.call_on_authenticated(store, client),
-            None => Ok(exports::connection_hooks::Decision {
-                action: Action::Next,
-                target: 0,
-            }),
+            None => Ok(exports::connection_hooks::Decision { action: Action::Next, target: 0 }),
         })?;
         Ok(match answer.action {
             Action::Next => Welcome::Next,
@@ -138,12 +135,7 @@ impl Instance {
         }
         let (kind, digest) = (kind(request.kind), request.digest);
         let (text, traits) = request.text();
-        let statement = sql_types::Statement {
-            text,
-            kind,
-            traits: traits_of(traits),
-            digest,
-        };
+        let statement = sql_types::Statement { text, kind, traits: traits_of(traits), digest };
         let (answer, draft) = self.call(session, |store, hooks| match &hooks.sql {
             Some(hook) => hook.call_on_statement(store, client, statement),
             None => Err(wasmtime::Error::msg("it has no sql-hooks")),
@@ -195,10 +187,11 @@ impl Instance {
         session: &mut Box<SessionContext>,
         hook: impl FnOnce(&mut Store<State>, &Hooks) -> wasmtime::Result<R>,
     ) -> Result<(R, Option<Box<Draft>>), Failure> {
-        self.store.set_epoch_deadline(self.deadline);
         let state = self.store.data_mut();
+        let ticks = state.overrun.begin(self.half_deadline);
         state.limit.clear();
         std::mem::swap(&mut state.session, session);
+        self.store.set_epoch_deadline(ticks);
         let answer = hook(&mut self.store, &self.hooks);
         let state = self.store.data_mut();
         std::mem::swap(&mut state.session, session);
@@ -219,7 +212,9 @@ fn new_store(blueprint: &Blueprint) -> Store<State> {
     store.limiter(|state| &mut state.limit);
     store.set_hostcall_fuel(HOSTCALL_BYTES);
     store.set_max_component_handles(HANDLES_MAX);
-    store.set_epoch_deadline(ticks(START_MAX));
+    store.epoch_deadline_callback(|store| Ok(at_deadline(store)));
+    let ticks = store.data_mut().overrun.begin(half(START_MAX));
+    store.set_epoch_deadline(ticks);
     store
 }
 
@@ -235,9 +230,7 @@ fn start(
         return Ok((hooks, Ok(())));
     };
     let config = blueprint.config.to_string();
-    let init = lifecycle
-        .load(&mut *store, &instance)?
-        .call_init(&mut *store, &config);
+    let init = lifecycle.load(&mut *store, &instance)?.call_init(&mut *store, &config);
     if init.is_err() {
         store.data_mut().flush_printed();
     }
@@ -292,14 +285,8 @@ fn state_of(state: SessionState) -> types::SessionState {
     let mut flags = types::SessionState::empty();
     for (here, there) in [
         (SessionState::TLS, types::SessionState::TLS),
-        (
-            SessionState::IN_TRANSACTION,
-            types::SessionState::IN_TRANSACTION,
-        ),
-        (
-            SessionState::TRANSACTION_FAILED,
-            types::SessionState::TRANSACTION_FAILED,
-        ),
+        (SessionState::IN_TRANSACTION, types::SessionState::IN_TRANSACTION),
+        (SessionState::TRANSACTION_FAILED, types::SessionState::TRANSACTION_FAILED),
         (SessionState::READ_ONLY, types::SessionState::READ_ONLY),
         (SessionState::WROTE, types::SessionState::WROTE),
     ] {

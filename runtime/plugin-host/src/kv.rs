@@ -60,10 +60,7 @@ impl Kv {
     /// The value, unless its time is over.
     pub(crate) fn get(&self, key: &str, now_ms: u64) -> Option<Vec<u8>> {
         let shard = self.shard(key);
-        shard
-            .get(key)
-            .filter(|entry| entry.is_live(now_ms))
-            .map(|entry| entry.value.to_vec())
+        shard.get(key).filter(|entry| entry.is_live(now_ms)).map(|entry| entry.value.to_vec())
     }
 
     /// Stores a value, for `ttl_ms` or for good.
@@ -75,15 +72,7 @@ impl Kv {
         now_ms: u64,
     ) -> Result<(), KvError> {
         let expires_ms = ttl_ms.map(|ttl| now_ms.saturating_add(ttl.into()));
-        self.put(
-            &mut self.shard(key),
-            key,
-            Entry {
-                value: value.into(),
-                expires_ms,
-            },
-            now_ms,
-        )
+        self.put(&mut self.shard(key), key, Entry { value: value.into(), expires_ms }, now_ms)
     }
 
     /// Forgets a value. Returns whether there was one.
@@ -109,9 +98,7 @@ impl Kv {
             Some(entry) => (entry.number()?, entry.expires_ms),
             None => (0, ttl_ms.map(|ttl| now_ms.saturating_add(ttl.into()))),
         };
-        let number = old
-            .checked_add(delta)
-            .ok_or(KvError::Unfit("the number overflows"))?;
+        let number = old.checked_add(delta).ok_or(KvError::Unfit("the number overflows"))?;
         let value = number.to_string().into_bytes().into();
         self.put(&mut shard, key, Entry { value, expires_ms }, now_ms)?;
         Ok(number)
@@ -132,15 +119,7 @@ impl Kv {
             return Ok(false);
         }
         let expires_ms = present.and_then(|entry| entry.expires_ms);
-        self.put(
-            &mut shard,
-            key,
-            Entry {
-                value: value.into(),
-                expires_ms,
-            },
-            now_ms,
-        )?;
+        self.put(&mut shard, key, Entry { value: value.into(), expires_ms }, now_ms)?;
         Ok(true)
     }
 
@@ -206,8 +185,7 @@ impl Entry {
 
     fn number(&self) -> Result<i64, KvError> {
         let text = str::from_utf8(&self.value).ok();
-        text.and_then(|text| text.parse().ok())
-            .ok_or(KvError::Unfit("the value is not a number"))
+        text.and_then(|text| text.parse().ok()).ok_or(KvError::Unfit("the value is not a number"))
     }
 }
 
@@ -261,37 +239,20 @@ mod tests {
         assert_eq!(kv.increment("n", 2, Some(100), 0), Ok(2));
         assert_eq!(kv.increment("n", -5, Some(100), 99), Ok(-3));
         assert_eq!(kv.get("n", 99).as_deref(), Some(&b"-3"[..]));
-        assert_eq!(
-            kv.increment("n", 1, Some(100), 100),
-            Ok(1),
-            "the window is over"
-        );
-        kv.set("n", i64::MAX.to_string().into_bytes(), None, 0)
-            .unwrap();
-        assert!(matches!(
-            kv.increment("n", 1, None, 0),
-            Err(KvError::Unfit(_))
-        ));
+        assert_eq!(kv.increment("n", 1, Some(100), 100), Ok(1), "the window is over");
+        kv.set("n", i64::MAX.to_string().into_bytes(), None, 0).unwrap();
+        assert!(matches!(kv.increment("n", 1, None, 0), Err(KvError::Unfit(_))));
         kv.set("n", b"text".to_vec(), None, 0).unwrap();
-        assert!(matches!(
-            kv.increment("n", 1, None, 0),
-            Err(KvError::Unfit(_))
-        ));
+        assert!(matches!(kv.increment("n", 1, None, 0), Err(KvError::Unfit(_))));
     }
 
     #[test]
     fn swapping_needs_the_expected_value() {
         let kv = Kv::default();
-        assert_eq!(
-            kv.compare_and_swap("k", Some(b"x"), b"y".to_vec(), 0),
-            Ok(false)
-        );
+        assert_eq!(kv.compare_and_swap("k", Some(b"x"), b"y".to_vec(), 0), Ok(false));
         assert_eq!(kv.compare_and_swap("k", None, b"y".to_vec(), 0), Ok(true));
         assert_eq!(kv.compare_and_swap("k", None, b"z".to_vec(), 0), Ok(false));
-        assert_eq!(
-            kv.compare_and_swap("k", Some(b"y"), b"z".to_vec(), 0),
-            Ok(true)
-        );
+        assert_eq!(kv.compare_and_swap("k", Some(b"y"), b"z".to_vec(), 0), Ok(true));
         assert_eq!(kv.get("k", 0).as_deref(), Some(&b"z"[..]));
     }
 
@@ -300,26 +261,13 @@ mod tests {
         let kv = Kv::default();
         let long = "k".repeat(KEY_BYTES_MAX + 1);
         assert_eq!(kv.set(&long, vec![], None, 0), Err(KvError::TooLarge));
-        assert_eq!(
-            kv.set("k", vec![0; VALUE_BYTES_MAX + 1], None, 0),
-            Err(KvError::TooLarge)
-        );
+        assert_eq!(kv.set("k", vec![0; VALUE_BYTES_MAX + 1], None, 0), Err(KvError::TooLarge));
         let stored = (0..100)
-            .take_while(|n| {
-                kv.set(&n.to_string(), vec![0; VALUE_BYTES_MAX], None, 0)
-                    .is_ok()
-            })
+            .take_while(|n| kv.set(&n.to_string(), vec![0; VALUE_BYTES_MAX], None, 0).is_ok())
             .count();
         assert_eq!(stored, 15);
-        assert_eq!(
-            kv.set("more", vec![0; VALUE_BYTES_MAX], None, 0),
-            Err(KvError::QuotaExceeded)
-        );
-        assert_eq!(
-            kv.set("0", vec![0; 10], None, 0),
-            Ok(()),
-            "less than before fits"
-        );
+        assert_eq!(kv.set("more", vec![0; VALUE_BYTES_MAX], None, 0), Err(KvError::QuotaExceeded));
+        assert_eq!(kv.set("0", vec![0; 10], None, 0), Ok(()), "less than before fits");
         assert_eq!(kv.len(), 15);
     }
 

@@ -21,12 +21,7 @@ pub(crate) struct MemoryLimit {
 
 impl MemoryLimit {
     pub(crate) fn new(cap: usize, high_water: Arc<AtomicUsize>) -> Self {
-        Self {
-            cap,
-            used: 0,
-            high_water,
-            denied: false,
-        }
+        Self { cap, used: 0, high_water, denied: false }
     }
 
     /// Forgets that the cap was hit, before a call.

@@ -11,14 +11,8 @@ const CONTRACT: &str = include_str!("../../../wit/plugin.wit");
 const PACKAGE: &str = "tidegate:plugin";
 
 /// The exports that the host calls.
-const HOOKS: [&str; 6] = [
-    "lifecycle",
-    "ticker",
-    "connection-hooks",
-    "connection-observer",
-    "sql-hooks",
-    "sql-observer",
-];
+const HOOKS: [&str; 6] =
+    ["lifecycle", "ticker", "connection-hooks", "connection-observer", "sql-hooks", "sql-observer"];
 
 /// What an import lacks here. `error` is the linker's own, for what is not found out otherwise.
 pub(crate) fn explain_imports(
@@ -27,14 +21,10 @@ pub(crate) fn explain_imports(
     error: &wasmtime::Error,
 ) -> String {
     let ty = component.component_type();
-    let missing = ty
-        .imports(engine)
-        .find_map(|(name, import)| match import.ty {
-            ComponentItem::ComponentInstance(instance) => explain_import(name, &instance, engine),
-            _ => Some(format!(
-                "it needs {name}, which is no interface that plugins can import"
-            )),
-        });
+    let missing = ty.imports(engine).find_map(|(name, import)| match import.ty {
+        ComponentItem::ComponentInstance(instance) => explain_import(name, &instance, engine),
+        _ => Some(format!("it needs {name}, which is no interface that plugins can import")),
+    });
     missing.unwrap_or_else(|| one_line(format!("it does not link: {error:#}")))
 }
 
@@ -44,32 +34,19 @@ fn explain_import(name: &str, import: &ComponentInstance, engine: &Engine) -> Op
     }
     let Some((interface, version)) = of_contract(name) else {
         let version = host_version();
-        return Some(format!(
-            "it needs {name}; this host has {PACKAGE}@{version} and WASI 0.2"
-        ));
+        return Some(format!("it needs {name}; this host has {PACKAGE}@{version} and WASI 0.2"));
     };
     let Some(here) = functions(interface) else {
         let known = interfaces().join(", ");
-        return Some(format!(
-            "it needs {name}; this host has {}: {known}",
-            host_version()
-        ));
+        return Some(format!("it needs {name}; this host has {}: {known}", host_version()));
     };
     if !compatible(version, host_version()) {
-        return Some(format!(
-            "it needs {name}; this host has version {}",
-            host_version()
-        ));
+        return Some(format!("it needs {name}; this host has version {}", host_version()));
     }
     let wanted = import.exports(engine);
     let functions = wanted.filter(|(_, e)| matches!(e.ty, ComponentItem::ComponentFunc(_)));
-    let missing = functions
-        .map(|(function, _)| function)
-        .find(|f| !here.contains(f))?;
-    Some(format!(
-        "it needs {name} `{missing}`; this host has: {}",
-        here.join(", ")
-    ))
+    let missing = functions.map(|(function, _)| function).find(|f| !here.contains(f))?;
+    Some(format!("it needs {name} `{missing}`; this host has: {}", here.join(", ")))
 }
 
 /// Checks the exports of a component against those that were found callable.
@@ -116,19 +93,13 @@ fn compatible(wanted: &str, here: &str) -> bool {
 }
 
 fn host_version() -> &'static str {
-    let after = CONTRACT
-        .split_once("package tidegate:plugin@")
-        .map(|(_, rest)| rest);
-    after
-        .and_then(|rest| rest.split(';').next())
-        .unwrap_or_default()
+    let after = CONTRACT.split_once("package tidegate:plugin@").map(|(_, rest)| rest);
+    after.and_then(|rest| rest.split(';').next()).unwrap_or_default()
 }
 
 fn interfaces() -> Vec<&'static str> {
     let declared = code_lines().filter_map(|line| line.trim().strip_prefix("interface "));
-    declared
-        .filter_map(|rest| rest.split([' ', '{']).next())
-        .collect()
+    declared.filter_map(|rest| rest.split([' ', '{']).next()).collect()
 }
 
 /// The functions of an interface of the contract; `None` if there is no such interface.
@@ -139,17 +110,11 @@ fn functions(interface: &str) -> Option<Vec<&'static str>> {
     let rest = body.take_while(|line| !line.trim().starts_with("interface "));
     let lines = std::iter::once(first).chain(rest);
     let declared = lines.filter_map(|line| line.split_once(": func("));
-    Some(
-        declared
-            .filter_map(|(before, _)| before.split([' ', '{']).next_back())
-            .collect(),
-    )
+    Some(declared.filter_map(|(before, _)| before.split([' ', '{']).next_back()).collect())
 }
 
 fn code_lines() -> impl Iterator<Item = &'static str> {
-    CONTRACT
-        .lines()
-        .filter(|line| !line.trim().starts_with("//"))
+    CONTRACT.lines().filter(|line| !line.trim().starts_with("//"))
 }
 
 #[cfg(test)]
@@ -165,10 +130,7 @@ mod tests {
         assert_eq!(functions("clock").unwrap(), ["now-unix-ns", "monotonic-ns"]);
         assert_eq!(functions("nothing"), None);
         for hook in HOOKS {
-            assert!(
-                functions(hook).is_some_and(|functions| functions.len() == 1),
-                "{hook}"
-            );
+            assert!(functions(hook).is_some_and(|functions| functions.len() == 1), "{hook}");
         }
     }
 
@@ -183,16 +145,10 @@ mod tests {
         let name = "tidegate:plugin/sql-hooks@0.1.0";
         assert_eq!(check_exports(&[name], &["sql-hooks"]), Ok(vec![]));
         let other = "tidegate:plugin/http-hooks@0.1.0";
-        assert_eq!(
-            check_exports(&[name, other], &["sql-hooks"]),
-            Ok(vec![other])
-        );
+        assert_eq!(check_exports(&[name, other], &["sql-hooks"]), Ok(vec![other]));
         let error = check_exports(&["tidegate:plugin/sql-hooks@0.9.0"], &[]).unwrap_err();
         assert!(error.contains("@0.9.0; this host calls"), "{error}");
         let error = check_exports(&["wasi:cli/run@0.2.6"], &["lifecycle"]).unwrap_err();
-        assert!(
-            error.contains("no hook") && error.contains("sql-hooks"),
-            "{error}"
-        );
+        assert!(error.contains("no hook") && error.contains("sql-hooks"), "{error}");
     }
 }

@@ -70,20 +70,13 @@ impl Loaded {
         reaper: Reaper,
     ) -> Result<Self, LoadError> {
         let exports = &blueprint.compiled.exports;
-        let is_hot = exports
-            .names()
-            .iter()
-            .any(|name| !matches!(*name, "lifecycle" | "ticker"));
-        let slots = (0..workers.max(1))
+        let is_hot = exports.names().iter().any(|name| !matches!(*name, "lifecycle" | "ticker"));
+        let slots = (0..workers)
             .map(|_| {
                 let instance = is_hot.then(|| Instance::start(&blueprint)).transpose()?;
                 let instance = instance.map(Box::new);
                 let name = Arc::from(&*blueprint.plugin.name);
-                let place = Mutex::new(Place {
-                    instance,
-                    cache: Cache::default(),
-                    name,
-                });
+                let place = Mutex::new(Place { instance, cache: Cache::default(), name });
                 Ok(Slot { place })
             })
             .collect::<Result<_, LoadError>>()?;
@@ -152,9 +145,7 @@ impl Loaded {
                 instance.on_statement(session, request)
             })?;
             if let Some(reuse) = reuse {
-                place
-                    .cache
-                    .put(reuse, session, request, &decision, at.now_ms);
+                place.cache.put(reuse, session, request, &decision, at.now_ms);
             }
             decision
         };
@@ -256,12 +247,8 @@ impl Loaded {
     }
 
     fn place(&self, worker: usize) -> MutexGuard<'_, Place> {
-        let slot = self.slots.get(worker % self.slots.len());
-        lock(
-            &slot
-                .expect("a remainder is within its divisor, and start makes at least one")
-                .place,
-        )
+        let slot = self.slots.get(worker);
+        lock(&slot.expect("`Shared::worker` gives no number beyond the workers").place)
     }
 }
 
@@ -274,8 +261,7 @@ impl fmt::Display for Loaded {
 impl Drop for Loaded {
     fn drop(&mut self) {
         // The code goes with the last blueprint, so that goes there, too.
-        self.reaper
-            .bury((std::mem::take(&mut self.slots), self.blueprint.clone()));
+        self.reaper.bury((std::mem::take(&mut self.slots), self.blueprint.clone()));
     }
 }
 

@@ -18,11 +18,7 @@ pub(crate) struct LogLimit {
 
 impl Default for LogLimit {
     fn default() -> Self {
-        Self {
-            tokens: BURST * 1000,
-            filled_ms: 0,
-            refused: 0,
-        }
+        Self { tokens: BURST * 1000, filled_ms: 0, refused: 0 }
     }
 }
 
@@ -31,10 +27,8 @@ impl LogLimit {
     pub(crate) fn admit(&mut self, now_ms: u64) -> Option<u64> {
         let passed = now_ms.saturating_sub(self.filled_ms);
         self.filled_ms = now_ms;
-        self.tokens = self
-            .tokens
-            .saturating_add(passed.saturating_mul(PER_SECOND))
-            .min(BURST * 1000);
+        self.tokens =
+            self.tokens.saturating_add(passed.saturating_mul(PER_SECOND)).min(BURST * 1000);
         if self.tokens < 1000 {
             self.refused += 1;
             return None;
@@ -59,11 +53,7 @@ mod tests {
         let mut limit = LogLimit::default();
         let written = (0..1000).filter(|_| limit.admit(1).is_some()).count();
         assert_eq!(written, 200);
-        assert_eq!(
-            limit.admit(11),
-            Some(800),
-            "ten milliseconds make one message"
-        );
+        assert_eq!(limit.admit(11), Some(800), "ten milliseconds make one message");
         assert_eq!(limit.admit(11), None);
     }
 

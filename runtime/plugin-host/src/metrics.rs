@@ -99,13 +99,8 @@ impl Families {
     }
 
     fn clear(&self) {
-        for counters in [
-            &self.calls,
-            &self.failures,
-            &self.cache_hits,
-            &self.ticks,
-            &self.reloads,
-        ] {
+        for counters in [&self.calls, &self.failures, &self.cache_hits, &self.ticks, &self.reloads]
+        {
             counters.reset();
         }
         self.memory.reset();
@@ -120,17 +115,11 @@ impl Families {
         let generation = shared.current();
         for loaded in &generation.plugins {
             let degraded = i64::from(loaded.is_degraded());
-            self.degraded
-                .with_label_values(&[&*loaded.plugin.name])
-                .set(degraded);
+            self.degraded.with_label_values(&[&*loaded.plugin.name]).set(degraded);
         }
         let (ok, failed) = (&shared.reloads.ok, &shared.reloads.failed);
-        self.reloads
-            .with_label_values(&["ok"])
-            .inc_by(ok.load(Ordering::Relaxed));
-        self.reloads
-            .with_label_values(&["failed"])
-            .inc_by(failed.load(Ordering::Relaxed));
+        self.reloads.with_label_values(&["ok"]).inc_by(ok.load(Ordering::Relaxed));
+        self.reloads.with_label_values(&["failed"]).inc_by(failed.load(Ordering::Relaxed));
         self.generation.set(gauge(generation.number));
         self.generations_live.set(gauge(shared.live_generations()));
     }
@@ -145,15 +134,9 @@ impl Families {
             let failures = self.failures.with_label_values(&[name, kind.as_str()]);
             failures.inc_by(counters.failures(kind));
         }
-        self.cache_hits
-            .with_label_values(&[name])
-            .inc_by(counters.hits());
-        self.ticks
-            .with_label_values(&[name])
-            .inc_by(counters.ticks.load(Ordering::Relaxed));
-        self.memory
-            .with_label_values(&[name])
-            .set(gauge(counters.memory_high_water()));
+        self.cache_hits.with_label_values(&[name]).inc_by(counters.hits());
+        self.ticks.with_label_values(&[name]).inc_by(counters.ticks.load(Ordering::Relaxed));
+        self.memory.with_label_values(&[name]).set(gauge(counters.memory_high_water()));
     }
 }
 
@@ -182,11 +165,7 @@ impl Exporter {
 
 impl Collector for Exporter {
     fn desc(&self) -> Vec<&Desc> {
-        self.families
-            .all()
-            .into_iter()
-            .flat_map(Collector::desc)
-            .collect()
+        self.families.all().into_iter().flat_map(Collector::desc).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
@@ -194,10 +173,6 @@ impl Collector for Exporter {
         if let Some(shared) = self.shared.upgrade() {
             self.families.read(&shared);
         }
-        self.families
-            .all()
-            .into_iter()
-            .flat_map(Collector::collect)
-            .collect()
+        self.families.all().into_iter().flat_map(Collector::collect).collect()
     }
 }

@@ -53,12 +53,8 @@ pub(crate) enum Hook {
 }
 
 impl Hook {
-    pub(crate) const ALL: [Self; 4] = [
-        Self::Authenticated,
-        Self::Closed,
-        Self::Statement,
-        Self::Outcome,
-    ];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Authenticated, Self::Closed, Self::Statement, Self::Outcome];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -112,9 +108,7 @@ fn write(level: Level, plugin: &str, message: &str) {
 impl Counters {
     fn new(workers: usize) -> Self {
         Self {
-            workers: (0..workers.max(1))
-                .map(|_| WorkerCounters::default())
-                .collect(),
+            workers: (0..workers.max(1)).map(|_| WorkerCounters::default()).collect(),
             failures: std::array::from_fn(|_| AtomicU64::new(0)),
             memory_high_water: Arc::default(),
             ticks: AtomicU64::new(0),
@@ -123,10 +117,7 @@ impl Counters {
 
     /// Counts a call into WebAssembly.
     pub(crate) fn called(&self, worker: usize, hook: Hook) {
-        let calls = self
-            .workers
-            .get(worker)
-            .and_then(|w| w.calls.get(hook as usize));
+        let calls = self.workers.get(worker).and_then(|w| w.calls.get(hook as usize));
         if let Some(calls) = calls {
             calls.fetch_add(1, Ordering::Relaxed);
         }
@@ -186,12 +177,7 @@ struct Known {
 
 impl Plugins {
     pub(crate) fn new(workers: usize, registry: Registry, pulse: Arc<Pulse>) -> Self {
-        Self {
-            workers,
-            registry,
-            pulse,
-            known: Mutex::default(),
-        }
+        Self { workers, registry, pulse, known: Mutex::default() }
     }
 
     /// The plugin of this name, new or known.

@@ -24,32 +24,23 @@ impl Pulse {
     /// Starts the beat.
     pub(crate) fn start(engine: &Engine) -> io::Result<Arc<Self>> {
         // The clock starts at 1, so that 0 can mean "never".
-        let pulse = Arc::new(Self {
-            origin: Instant::now(),
-            now_ms: AtomicU64::new(1),
-        });
+        let pulse = Arc::new(Self { origin: Instant::now(), now_ms: AtomicU64::new(1) });
         let (beat, engine) = (Arc::downgrade(&pulse), engine.weak());
-        thread::Builder::new()
-            .name("plugin-pulse".to_owned())
-            .spawn(move || {
-                while let Some(pulse) = beat.upgrade() {
-                    if !pulse.advance(&engine) {
-                        return;
-                    }
-                    drop(pulse);
-                    thread::sleep(TICK);
+        thread::Builder::new().name("plugin-pulse".to_owned()).spawn(move || {
+            while let Some(pulse) = beat.upgrade() {
+                if !pulse.advance(&engine) {
+                    return;
                 }
-            })?;
+                drop(pulse);
+                thread::sleep(TICK);
+            }
+        })?;
         Ok(pulse)
     }
 
     fn advance(&self, engine: &EngineWeak) -> bool {
-        self.now_ms
-            .store(1 + millis(self.origin.elapsed()), Ordering::Relaxed);
-        engine
-            .upgrade()
-            .map(|engine| engine.increment_epoch())
-            .is_some()
+        self.now_ms.store(1 + millis(self.origin.elapsed()), Ordering::Relaxed);
+        engine.upgrade().map(|engine| engine.increment_epoch()).is_some()
     }
 
     /// Milliseconds since the start, at most two behind. Never 0.
@@ -66,9 +57,4 @@ impl Pulse {
 /// The whole milliseconds of a duration.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// How many ticks make sure that at least this time may pass.
-pub(crate) fn ticks(deadline: Duration) -> u64 {
-    millis(deadline).saturating_add(1)
 }

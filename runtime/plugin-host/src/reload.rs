@@ -16,6 +16,7 @@ use crate::directory::{Content, Directory, Files, Unreadable};
 use crate::host::Shared;
 use crate::instance::Blueprint;
 use crate::loaded::Loaded;
+use crate::priority::give_way;
 use crate::sidecar::{Sidecar, SidecarError};
 use crate::watch::{Signal, Watch};
 
@@ -48,19 +49,13 @@ impl Reloader {
         directory: Directory,
         signals: Sender<Signal>,
     ) -> Self {
-        Self {
-            shared,
-            compiler,
-            background,
-            directory,
-            signals,
-            watch: None,
-            unreadable: false,
-        }
+        Self { shared, compiler, background, directory, signals, watch: None, unreadable: false }
     }
 
     /// Loads what is there, says so, and then follows the directory until it is told to stop.
     pub(crate) fn run(mut self, signals: &Receiver<Signal>, loaded: impl FnOnce()) {
+        // Before the first compilation, whose threads live on.
+        give_way();
         self.scan(true);
         loaded();
         loop {
@@ -129,9 +124,7 @@ impl Reloader {
             sidecar: Arc::new(sidecar),
         };
         let ticks = blueprint.compiled.exports.ticker.is_some();
-        let background = ticks
-            .then(|| self.background.instantiate(&blueprint))
-            .transpose()?;
+        let background = ticks.then(|| self.background.instantiate(&blueprint)).transpose()?;
         let version = self.shared.catalogue().next_version(&files.name);
         let reaper = self.shared.reaper.clone();
         Loaded::start(blueprint, version, self.shared.workers, background, reaper)
@@ -147,17 +140,12 @@ impl Reloader {
     }
 
     fn compiled(&self, files: &Files) -> Result<Arc<Compiled>, LoadError> {
-        let known = self
-            .shared
-            .catalogue()
-            .compiled(&files.name, &files.wasm.hash);
+        let known = self.shared.catalogue().compiled(&files.name, &files.wasm.hash);
         if let Some(compiled) = known {
             return Ok(compiled);
         }
         let bytes = files.wasm.clone().into_bytes()?;
-        self.compiler
-            .compile(&files.name, &bytes, files.wasm.hash)
-            .map(Arc::new)
+        self.compiler.compile(&files.name, &bytes, files.wasm.hash).map(Arc::new)
     }
 
     /// The generation before the one that serves must be gone before the next is made, so that

@@ -42,10 +42,8 @@ impl<'a> Request<'a> {
         self.bytes = Cow::Owned(text.as_bytes().to_vec());
         self.kind = analysis.kind;
         self.digest = analysis.digest;
-        self.traits
-            .remove(StatementTraits::TRUNCATED | StatementTraits::MULTIPLE);
-        self.traits
-            .set(StatementTraits::MULTIPLE, analysis.multiple);
+        self.traits.remove(StatementTraits::TRUNCATED | StatementTraits::MULTIPLE);
+        self.traits.set(StatementTraits::MULTIPLE, analysis.multiple);
         self.text = None;
         self.fingerprint = None;
     }
@@ -77,9 +75,7 @@ impl<'a> Request<'a> {
     pub(crate) fn fingerprint(&mut self) -> u64 {
         static KEYS: OnceLock<RandomState> = OnceLock::new();
         let keys = KEYS.get_or_init(RandomState::new);
-        *self
-            .fingerprint
-            .get_or_insert_with(|| keys.hash_one(&*self.bytes))
+        *self.fingerprint.get_or_insert_with(|| keys.hash_one(&*self.bytes))
     }
 }
 
@@ -118,25 +114,14 @@ mod tests {
 
     fn request(bytes: &[u8]) -> Request<'_> {
         let traits = StatementTraits::PREPARED;
-        Request::new(&Statement {
-            bytes,
-            kind: Kind::Read,
-            traits,
-            digest: 1,
-        })
+        Request::new(&Statement { bytes, kind: Kind::Read, traits, digest: 1 })
     }
 
     #[test]
     fn plain_text_is_lent() {
         let mut request = request(b"SELECT 1");
         assert_eq!(request.text(), ("SELECT 1", StatementTraits::PREPARED));
-        assert!(matches!(
-            request.text,
-            Some(Text {
-                text: Cow::Borrowed(_),
-                ..
-            })
-        ));
+        assert!(matches!(request.text, Some(Text { text: Cow::Borrowed(_), .. })));
         assert!(request.text_is_whole());
     }
 
@@ -146,10 +131,7 @@ mod tests {
         let mut one = request(long.as_bytes());
         let (text, traits) = one.text();
         assert_eq!(text.len(), TEXT_MAX);
-        assert_eq!(
-            traits,
-            StatementTraits::PREPARED | StatementTraits::TRUNCATED
-        );
+        assert_eq!(traits, StatementTraits::PREPARED | StatementTraits::TRUNCATED);
         let odd = format!("a{long}");
         let mut two = request(odd.as_bytes());
         assert_eq!(two.text().0.len(), TEXT_MAX - 1);

@@ -6,14 +6,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 /// The keys that a sidecar file may have.
-const KEYS: [&str; 6] = [
-    "on_failure",
-    "deadline",
-    "memory",
-    "order",
-    "listeners",
-    "config",
-];
+const KEYS: [&str; 6] = ["on_failure", "deadline", "memory", "order", "listeners", "config"];
 
 const DEADLINE_MAX: Duration = Duration::from_secs(10);
 const MEMORY_MIN: usize = 1 << 20;
@@ -71,10 +64,7 @@ pub(crate) struct SidecarError {
 
 impl SidecarError {
     pub(crate) fn not_utf8() -> Self {
-        Self {
-            line: 1,
-            message: "it is not UTF-8".to_owned(),
-        }
+        Self { line: 1, message: "it is not UTF-8".to_owned() }
     }
 }
 
@@ -83,19 +73,13 @@ impl Sidecar {
     pub(crate) fn parse(text: &str, listeners: &[String]) -> Result<Self, SidecarError> {
         let root = DeTable::parse(text).map_err(|error| {
             let message = crate::failure::one_line(error.message());
-            SidecarError {
-                line: line(text, error.span().unwrap_or_default()),
-                message,
-            }
+            SidecarError { line: line(text, error.span().unwrap_or_default()), message }
         })?;
         let mut sidecar = Self::default();
         for (key, value) in root.get_ref() {
             let taken = sidecar.take(key.get_ref(), value.get_ref(), listeners);
             taken.map_err(|problem| match problem {
-                Problem::Key(message) => SidecarError {
-                    line: line(text, key.span()),
-                    message,
-                },
+                Problem::Key(message) => SidecarError { line: line(text, key.span()), message },
                 Problem::Value(message) => SidecarError {
                     line: line(text, value.span()),
                     message: format!("`{}` {message}", key.get_ref()),
@@ -164,9 +148,7 @@ fn memory(value: &DeValue<'_>) -> Result<usize, Problem> {
 }
 
 fn order(value: &DeValue<'_>) -> Result<i64, Problem> {
-    let number = value
-        .as_integer()
-        .and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
+    let number = value.as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
     number.map_or_else(|| wrong("must be a whole number"), Ok)
 }
 
@@ -181,9 +163,7 @@ fn names(value: &DeValue<'_>, known: &[String]) -> Result<Vec<String>, Problem> 
         };
         if !known.iter().any(|listener| listener == name) {
             let hint = nearest(name, known.iter().map(String::as_str));
-            return wrong(format!(
-                "names the listener `{name}`, which there is not{hint}"
-            ));
+            return wrong(format!("names the listener `{name}`, which there is not{hint}"));
         }
         names.push(name.to_owned());
     }
@@ -210,16 +190,12 @@ fn json(value: &DeValue<'_>) -> Option<serde_json::Value> {
         }
         DeValue::Boolean(flag) => Value::Bool(*flag),
         DeValue::Datetime(time) => Value::String(time.to_string()),
-        DeValue::Array(list) => Value::Array(
-            list.iter()
-                .map(|item| json(item.get_ref()))
-                .collect::<Option<_>>()?,
-        ),
+        DeValue::Array(list) => {
+            Value::Array(list.iter().map(|item| json(item.get_ref())).collect::<Option<_>>()?)
+        }
         DeValue::Table(table) => {
             let entry = |key: &str, value: &DeValue<'_>| Some((key.to_owned(), json(value)?));
-            let entries = table
-                .iter()
-                .map(|(key, value)| entry(key.get_ref(), value.get_ref()));
+            let entries = table.iter().map(|(key, value)| entry(key.get_ref(), value.get_ref()));
             Value::Object(entries.collect::<Option<_>>()?)
         }
     })
@@ -288,28 +264,16 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, expected) in [
-            (
-                "\nmemry = 1",
-                "line 2: unknown key `memry`; did you mean `memory`?",
-            ),
+            ("\nmemry = 1", "line 2: unknown key `memry`; did you mean `memory`?"),
             ("zzz = 1", "line 1: unknown key `zzz`"),
-            (
-                "on_failure = 'oppen'",
-                "`on_failure` must be \"open\" or \"closed\"",
-            ),
+            ("on_failure = 'oppen'", "`on_failure` must be \"open\" or \"closed\""),
             ("deadline = '0ms'", "`deadline` must be a time"),
             ("deadline = 5", "`deadline` must be a time"),
             ("deadline = '11s'", "`deadline` must be a time"),
             ("memory = '64MB'", "`memory` must be a size"),
-            (
-                "memory = '99999999999999999999GiB'",
-                "`memory` must be a size",
-            ),
+            ("memory = '99999999999999999999GiB'", "`memory` must be a size"),
             ("order = 'first'", "`order` must be a whole number"),
-            (
-                "listeners = ['order']",
-                "names the listener `order`, which there is not; did you",
-            ),
+            ("listeners = ['order']", "names the listener `order`, which there is not; did you"),
             ("listeners = 'orders'", "`listeners` must be a list"),
             ("config = 1", "`config` must be a table"),
             ("config.x = nan", "`config` holds a number"),
@@ -317,10 +281,7 @@ mod tests {
             ("order =", "line 1"),
         ] {
             let error = parse(text).unwrap_err();
-            assert!(
-                error.contains(expected) && !error.contains('\n'),
-                "{text:?}: {error}"
-            );
+            assert!(error.contains(expected) && !error.contains('\n'), "{text:?}: {error}");
         }
     }
 }

@@ -7,6 +7,7 @@ use tracing::Level;
 
 use crate::failure::refused;
 use crate::limits::MemoryLimit;
+use crate::overrun::Overrun;
 use crate::plugin::Plugin;
 use crate::printed::{LineBuffer, Stream};
 use crate::user_metrics::{Series, UserMetric};
@@ -25,6 +26,7 @@ pub(crate) struct State {
     /// What the hook has said so far. `None` costs nothing, and most hooks say nothing here.
     pub(crate) draft: Option<Box<Draft>>,
     pub(crate) limit: MemoryLimit,
+    pub(crate) overrun: Overrun,
     /// The series that this instance has registered, by their number less 1.
     pub(crate) metrics: Vec<(Series, UserMetric)>,
     out: LineBuffer,
@@ -55,6 +57,7 @@ impl State {
             statement: Vec::new(),
             draft: None,
             limit,
+            overrun: Overrun::default(),
             metrics: Vec::new(),
             out: LineBuffer::default(),
             error: LineBuffer::default(),
@@ -65,9 +68,7 @@ impl State {
     pub(crate) fn session(&mut self, id: u64) -> wasmtime::Result<&mut SessionContext> {
         let in_hand = self.session.id;
         if in_hand == 0 {
-            return Err(refused(format!(
-                "asked about session {id} while none was in hand"
-            )));
+            return Err(refused(format!("asked about session {id} while none was in hand")));
         }
         if id != in_hand {
             let why = format!("asked about session {id} while session {in_hand} was in hand");

@@ -61,11 +61,7 @@ impl PluginStatus {
         let degraded = loaded.is_degraded();
         Self {
             name: loaded.plugin.name.to_string(),
-            state: if degraded {
-                PluginState::Degraded
-            } else {
-                PluginState::Live
-            },
+            state: if degraded { PluginState::Degraded } else { PluginState::Live },
             version: loaded.version,
             last_error: loaded.last_failure().map(|failure| failure.to_string()),
             hooks: compiled.exports.names(),
@@ -73,10 +69,7 @@ impl PluginStatus {
             sha256: hexadecimal(&compiled.hash),
             calls: Hook::ALL.into_iter().map(|hook| counters.calls(hook)).sum(),
             cache_hits: counters.hits(),
-            failures: FailureKind::ALL
-                .into_iter()
-                .map(|kind| counters.failures(kind))
-                .sum(),
+            failures: FailureKind::ALL.into_iter().map(|kind| counters.failures(kind)).sum(),
             memory_high_water: counters.memory_high_water(),
         }
     }

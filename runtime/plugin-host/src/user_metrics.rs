@@ -46,11 +46,7 @@ pub(crate) struct UserMetrics {
 
 impl UserMetrics {
     pub(crate) fn new(plugin: &str, registry: Registry) -> Self {
-        Self {
-            plugin: plugin.to_owned(),
-            registry,
-            series: Mutex::default(),
-        }
+        Self { plugin: plugin.to_owned(), registry, series: Mutex::default() }
     }
 
     /// Finds a series, or makes it. The error is a sentence for the plugin's author.
@@ -58,9 +54,7 @@ impl UserMetrics {
         let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(metric) = all.get(&series) {
             let same = metric.is(kind);
-            return same
-                .then(|| metric.clone())
-                .ok_or_else(|| "it exists as another kind".into());
+            return same.then(|| metric.clone()).ok_or_else(|| "it exists as another kind".into());
         }
         if all.len() >= SERIES_MAX {
             return Err(format!("a plugin has at most {SERIES_MAX} series"));
@@ -92,10 +86,7 @@ impl UserMetrics {
 
 impl Drop for UserMetrics {
     fn drop(&mut self) {
-        let series = self
-            .series
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let series = self.series.get_mut().unwrap_or_else(PoisonError::into_inner);
         for metric in series.values() {
             // It can only fail for what is not registered, which is what is wanted.
             self.registry.unregister(metric.collector()).ok();
@@ -126,10 +117,7 @@ fn check((_, labels): &Series, kind: &Kind) -> Result<(), String> {
     if labels.len() > LABELS_MAX {
         return Err(format!("a metric has at most {LABELS_MAX} labels"));
     }
-    if labels
-        .iter()
-        .any(|(key, value)| key.len().max(value.len()) > LABEL_BYTES_MAX)
-    {
+    if labels.iter().any(|(key, value)| key.len().max(value.len()) > LABEL_BYTES_MAX) {
         return Err(format!("a label is at most {LABEL_BYTES_MAX} bytes long"));
     }
     if labels.iter().any(|(key, _)| key == "plugin") {
@@ -148,10 +136,7 @@ mod tests {
     use super::*;
 
     fn series(name: &str, label: &str) -> Series {
-        (
-            name.to_owned(),
-            vec![("route".to_owned(), label.to_owned())],
-        )
+        (name.to_owned(), vec![("route".to_owned(), label.to_owned())])
     }
 
     #[test]
@@ -175,30 +160,12 @@ mod tests {
     fn what_does_not_fit_is_refused_with_a_reason() {
         let metrics = UserMetrics::new("router", Registry::new());
         metrics.register(series("n", "a"), &Kind::Gauge).unwrap();
-        assert!(
-            metrics
-                .register(series("n", "a"), &Kind::Counter)
-                .unwrap_err()
-                .contains("kind")
-        );
-        assert!(
-            metrics
-                .register(series("not a name", "a"), &Kind::Gauge)
-                .is_err()
-        );
+        assert!(metrics.register(series("n", "a"), &Kind::Counter).unwrap_err().contains("kind"));
+        assert!(metrics.register(series("not a name", "a"), &Kind::Gauge).is_err());
         let of_host = ("n".to_owned(), vec![("plugin".to_owned(), "x".to_owned())]);
-        assert!(
-            metrics
-                .register(of_host, &Kind::Gauge)
-                .unwrap_err()
-                .contains("host")
-        );
+        assert!(metrics.register(of_host, &Kind::Gauge).unwrap_err().contains("host"));
         let made = (1..1000)
-            .take_while(|n| {
-                metrics
-                    .register(series("n", &n.to_string()), &Kind::Gauge)
-                    .is_ok()
-            })
+            .take_while(|n| metrics.register(series("n", &n.to_string()), &Kind::Gauge).is_ok())
             .count();
         assert_eq!(made, SERIES_MAX - 1);
     }
@@ -206,10 +173,8 @@ mod tests {
     #[test]
     fn two_plugins_can_use_one_name() {
         let registry = Registry::new();
-        let (one, two) = (
-            UserMetrics::new("one", registry.clone()),
-            UserMetrics::new("two", registry.clone()),
-        );
+        let (one, two) =
+            (UserMetrics::new("one", registry.clone()), UserMetrics::new("two", registry.clone()));
         one.register(series("n", "a"), &Kind::Gauge).unwrap();
         two.register(series("n", "a"), &Kind::Gauge).unwrap();
         assert_eq!(registry.gather().remove(0).get_metric().len(), 2);

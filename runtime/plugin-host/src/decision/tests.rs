@@ -29,13 +29,7 @@ fn apply(decision: Decision, verdict: &mut Verdict) -> bool {
 #[test]
 fn next_changes_nothing() {
     let (decision, reuse) = Decision::check(answer(Action::Next), None, &targets(), "p").unwrap();
-    assert_eq!(
-        reuse,
-        Some(Reuse {
-            scope: Scope::User,
-            ms: 10
-        })
-    );
+    assert_eq!(reuse, Some(Reuse { scope: Scope::User, ms: 10 }));
     let mut verdict = Verdict::default();
     assert!(!apply(decision, &mut verdict));
     assert_eq!(verdict, Verdict::default());
@@ -53,50 +47,27 @@ fn a_later_route_wins_and_annotations_add_up() {
             },
             ..Draft::default()
         };
-        let (decision, _) = check(
-            sql_hooks::Decision {
-                target,
-                ..answer(Action::Route)
-            },
-            draft,
-        )
-        .unwrap();
+        let (decision, _) =
+            check(sql_hooks::Decision { target, ..answer(Action::Route) }, draft).unwrap();
         assert!(!apply(decision, &mut verdict));
     }
     assert_eq!(verdict.target, targets().by_number(2));
     let annotations = verdict.annotations.unwrap();
     assert_eq!(annotations.trace_id.as_deref(), Some("t1"));
-    assert_eq!(
-        annotations.tags,
-        [("a".into(), "0".into()), ("b".into(), "2".into())]
-    );
+    assert_eq!(annotations.tags, [("a".into(), "0".into()), ("b".into(), "2".into())]);
 }
 
 #[test]
 fn a_made_up_target_is_a_failure() {
-    let made_up = sql_hooks::Decision {
-        target: 99,
-        ..answer(Action::Route)
-    };
-    assert!(
-        check(made_up, Draft::default())
-            .unwrap_err()
-            .message
-            .contains("99")
-    );
+    let made_up = sql_hooks::Decision { target: 99, ..answer(Action::Route) };
+    assert!(check(made_up, Draft::default()).unwrap_err().message.contains("99"));
 }
 
 #[test]
 fn a_rewrite_or_reply_without_its_text_is_a_failure() {
     for action in [Action::Rewrite, Action::Reply] {
-        assert!(
-            check(answer(action), Draft::default()).is_err(),
-            "{action:?}"
-        );
-        assert!(
-            Decision::check(answer(action), None, &targets(), "p").is_err(),
-            "{action:?}"
-        );
+        assert!(check(answer(action), Draft::default()).is_err(), "{action:?}");
+        assert!(Decision::check(answer(action), None, &targets(), "p").is_err(), "{action:?}");
     }
 }
 
@@ -107,15 +78,8 @@ fn reject_and_reply_end_the_chain() {
     assert!(apply(decision, &mut verdict));
     assert_eq!(verdict.answer, Some(Answer::Reject(rejected_by("p"))));
 
-    let reply = Reply::Done {
-        affected: 1,
-        last_insert_id: 2,
-        info: String::new(),
-    };
-    let draft = Draft {
-        reply: Some(reply.clone()),
-        ..Draft::default()
-    };
+    let reply = Reply::Done { affected: 1, last_insert_id: 2, info: String::new() };
+    let draft = Draft { reply: Some(reply.clone()), ..Draft::default() };
     let (decision, _) = check(answer(Action::Reply), draft).unwrap();
     let mut verdict = Verdict::default();
     assert!(apply(decision, &mut verdict));
@@ -124,10 +88,7 @@ fn reject_and_reply_end_the_chain() {
 
 #[test]
 fn texts_of_other_actions_are_ignored() {
-    let draft = Draft {
-        rewrite: Some("DROP".to_owned()),
-        ..Draft::default()
-    };
+    let draft = Draft { rewrite: Some("DROP".to_owned()), ..Draft::default() };
     let (decision, _) = check(answer(Action::Next), draft).unwrap();
     assert_eq!(decision.rewrite(), None);
 }
@@ -135,26 +96,14 @@ fn texts_of_other_actions_are_ignored() {
 #[test]
 fn a_trace_id_is_not_reused_for_another_text() {
     let with_trace = || Draft {
-        annotations: Annotations {
-            trace_id: Some("t".to_owned()),
-            ..Annotations::default()
-        },
+        annotations: Annotations { trace_id: Some("t".to_owned()), ..Annotations::default() },
         ..Draft::default()
     };
     let reuse_of = |reuse| {
-        let answer = sql_hooks::Decision {
-            reuse,
-            ..answer(Action::Next)
-        };
-        check(answer, with_trace())
-            .unwrap()
-            .1
-            .map(|reuse| reuse.scope)
+        let answer = sql_hooks::Decision { reuse, ..answer(Action::Next) };
+        check(answer, with_trace()).unwrap().1.map(|reuse| reuse.scope)
     };
     assert_eq!(reuse_of(sql_hooks::Reuse::User), None);
     assert_eq!(reuse_of(sql_hooks::Reuse::Session), None);
-    assert_eq!(
-        reuse_of(sql_hooks::Reuse::UserAndText),
-        Some(Scope::UserAndText)
-    );
+    assert_eq!(reuse_of(sql_hooks::Reuse::UserAndText), Some(Scope::UserAndText));
 }

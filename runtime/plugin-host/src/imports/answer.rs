@@ -7,6 +7,7 @@ use tidegate_hook::{Column, Rejection, Reply, Rows};
 use tracing::Level;
 
 use crate::bindings::tidegate::plugin::{answer, types};
+use crate::failure::refused;
 use crate::state::State;
 
 /// Of a trace id and of an idempotency key.
@@ -22,16 +23,8 @@ impl answer::Host for State {
     }
 
     fn reject(&mut self, why: types::Rejection) -> wasmtime::Result<()> {
-        let types::Rejection {
-            code,
-            sqlstate,
-            message,
-        } = why;
-        self.draft().reject = Some(Rejection {
-            code,
-            sqlstate,
-            message,
-        });
+        let types::Rejection { code, sqlstate, message } = why;
+        self.draft().reject = Some(Rejection { code, sqlstate, message });
         Ok(())
     }
 
@@ -41,24 +34,19 @@ impl answer::Host for State {
         last_insert_id: u64,
         info: String,
     ) -> wasmtime::Result<()> {
-        self.draft().reply = Some(Reply::Done {
-            affected,
-            last_insert_id,
-            info,
-        });
+        self.draft().reply = Some(Reply::Done { affected, last_insert_id, info });
         Ok(())
     }
 
     fn reply_rows(&mut self, reply: answer::Rows) -> wasmtime::Result<()> {
-        let column = |c: answer::Column| Column {
-            name: c.name,
-            type_name: c.type_name,
-        };
+        let columns = reply.columns.len();
+        if let Some(row) = reply.rows.iter().find(|row| row.len() != columns) {
+            let why = format!("it replied a row of {} values for {columns} columns", row.len());
+            return Err(refused(why));
+        }
+        let column = |c: answer::Column| Column { name: c.name, type_name: c.type_name };
         let columns = reply.columns.into_iter().map(column).collect();
-        self.draft().reply = Some(Reply::Rows(Rows {
-            columns,
-            rows: reply.rows,
-        }));
+        self.draft().reply = Some(Reply::Rows(Rows { columns, rows: reply.rows }));
         Ok(())
     }
 
@@ -85,8 +73,7 @@ impl answer::Host for State {
         if tags.len() < TAGS_MAX {
             tags.push((key, value));
         } else {
-            self.plugin
-                .log(Level::WARN, "more than 16 tags: one was left out");
+            self.plugin.log(Level::WARN, "more than 16 tags: one was left out");
         }
         Ok(())
     }

@@ -13,8 +13,7 @@ impl config::Host for State {
 
 /// The value under a dotted key.
 fn find<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
-    key.split('.')
-        .try_fold(config, |value, part| value.get(part))
+    key.split('.').try_fold(config, |value, part| value.get(part))
 }
 
 #[cfg(test)]

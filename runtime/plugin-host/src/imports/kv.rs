@@ -16,11 +16,7 @@ impl kv::Host for State {
         ttl_ms: Option<u32>,
     ) -> wasmtime::Result<Result<(), kv::Error>> {
         let now = self.plugin.pulse.now_ms();
-        Ok(self
-            .plugin
-            .kv
-            .set(&key, value, ttl_ms, now)
-            .map_err(Into::into))
+        Ok(self.plugin.kv.set(&key, value, ttl_ms, now).map_err(Into::into))
     }
 
     fn delete(&mut self, key: String) -> wasmtime::Result<bool> {
@@ -34,11 +30,7 @@ impl kv::Host for State {
         ttl_ms: Option<u32>,
     ) -> wasmtime::Result<Result<i64, kv::Error>> {
         let now = self.plugin.pulse.now_ms();
-        Ok(self
-            .plugin
-            .kv
-            .increment(&key, delta, ttl_ms, now)
-            .map_err(Into::into))
+        Ok(self.plugin.kv.increment(&key, delta, ttl_ms, now).map_err(Into::into))
     }
 
     fn compare_and_swap(
@@ -48,10 +40,7 @@ impl kv::Host for State {
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<bool, kv::Error>> {
         let now = self.plugin.pulse.now_ms();
-        let swapped = self
-            .plugin
-            .kv
-            .compare_and_swap(&key, expected.as_deref(), value, now);
+        let swapped = self.plugin.kv.compare_and_swap(&key, expected.as_deref(), value, now);
         Ok(swapped.map_err(Into::into))
     }
 }

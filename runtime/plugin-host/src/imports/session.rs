@@ -19,11 +19,7 @@ impl session::Host for State {
     }
 
     fn peer(&mut self, id: u64) -> wasmtime::Result<String> {
-        Ok(self
-            .session(id)?
-            .peer
-            .map(|peer| peer.to_string())
-            .unwrap_or_default())
+        Ok(self.session(id)?.peer.map(|peer| peer.to_string()).unwrap_or_default())
     }
 
     fn tls_subject(&mut self, id: u64) -> wasmtime::Result<Option<String>> {
@@ -40,15 +36,8 @@ impl session::Host for State {
         key: String,
         value: Option<String>,
     ) -> wasmtime::Result<()> {
-        if self
-            .session(id)?
-            .set_attribute(&key, value.as_deref())
-            .is_err()
-        {
-            self.plugin.log(
-                Level::WARN,
-                "a session attribute did not fit and was left out",
-            );
+        if self.session(id)?.set_attribute(&key, value.as_deref()).is_err() {
+            self.plugin.log(Level::WARN, "a session attribute did not fit and was left out");
         }
         Ok(())
     }

@@ -14,9 +14,7 @@ impl statement::Host for State {
 
 /// What there is of the wanted bytes.
 fn part(bytes: &[u8], offset: u64, length: u32) -> &[u8] {
-    let start = usize::try_from(offset)
-        .unwrap_or(usize::MAX)
-        .min(bytes.len());
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     let end = start.saturating_add(length).min(bytes.len());
     bytes.get(start..end).unwrap_or_default()

@@ -16,12 +16,8 @@ pub(super) fn define(wasi: &mut Wasi) -> wasmtime::Result<()> {
     wasi.function(environment, "get-environment", |_, (): ()| {
         Ok((Vec::<(String, String)>::new(),))
     })?;
-    wasi.function(environment, "get-arguments", |_, (): ()| {
-        Ok((Vec::<String>::new(),))
-    })?;
-    wasi.function(environment, "initial-cwd", |_, (): ()| {
-        Ok((None::<String>,))
-    })?;
+    wasi.function(environment, "get-arguments", |_, (): ()| Ok((Vec::<String>::new(),)))?;
+    wasi.function(environment, "initial-cwd", |_, (): ()| Ok((None::<String>,)))?;
     wasi.function("cli/exit", "exit", |_, (_,): (Result<(), ()>,)| {
         Err::<(), _>(refused("it called exit"))
     })?;

@@ -18,22 +18,12 @@ pub(super) fn define(wasi: &mut Wasi) -> wasmtime::Result<()> {
     wasi.function("clocks/monotonic-clock", "now", |state, (): ()| {
         Ok((state.plugin.pulse.monotonic_ns(),))
     })?;
-    wasi.function("clocks/monotonic-clock", "resolution", |_, (): ()| {
-        Ok((1_u64,))
-    })?;
+    wasi.function("clocks/monotonic-clock", "resolution", |_, (): ()| Ok((1_u64,)))?;
     wasi.function("clocks/wall-clock", "now", |_, (): ()| {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Ok((Datetime {
-            seconds: since.as_secs(),
-            nanoseconds: since.subsec_nanos(),
-        },))
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok((Datetime { seconds: since.as_secs(), nanoseconds: since.subsec_nanos() },))
     })?;
     wasi.function("clocks/wall-clock", "resolution", |_, (): ()| {
-        Ok((Datetime {
-            seconds: 0,
-            nanoseconds: 1,
-        },))
+        Ok((Datetime { seconds: 0, nanoseconds: 1 },))
     })
 }

@@ -32,11 +32,7 @@ pub(super) fn define(
             continue;
         };
         // What is provided stands under our version; the rest of its interface must stand there too.
-        let place = if ours.contains(interface) {
-            versioned(interface)
-        } else {
-            name.to_owned()
-        };
+        let place = if ours.contains(interface) { versioned(interface) } else { name.to_owned() };
         let mut place = linker.instance(&place)?;
         for (item, export) in instance.exports(engine) {
             if !defined.contains(&format!("{interface} {item}")) {

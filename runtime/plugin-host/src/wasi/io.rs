@@ -39,15 +39,10 @@ pub(super) fn define(wasi: &mut Wasi) -> wasmtime::Result<()> {
     wasi.resource::<InputStream>("io/streams", "input-stream")?;
     wasi.resource::<OutputStream>("io/streams", "output-stream")?;
     define_output(wasi)?;
-    for read in [
-        "[method]input-stream.read",
-        "[method]input-stream.blocking-read",
-    ] {
-        wasi.function(
-            "io/streams",
-            read,
-            |_, (_, _): (Resource<InputStream>, u64)| Ok((Err::<Vec<u8>, _>(StreamError::Closed),)),
-        )?;
+    for read in ["[method]input-stream.read", "[method]input-stream.blocking-read"] {
+        wasi.function("io/streams", read, |_, (_, _): (Resource<InputStream>, u64)| {
+            Ok((Err::<Vec<u8>, _>(StreamError::Closed),))
+        })?;
     }
     Ok(())
 }
@@ -59,10 +54,7 @@ fn define_output(wasi: &mut Wasi) -> wasmtime::Result<()> {
         "[method]output-stream.check-write",
         |_, (_,): (Resource<OutputStream>,)| Ok((Ok::<u64, StreamError>(WRITE_MAX),)),
     )?;
-    for write in [
-        "[method]output-stream.write",
-        "[method]output-stream.blocking-write-and-flush",
-    ] {
+    for write in ["[method]output-stream.write", "[method]output-stream.blocking-write-and-flush"] {
         wasi.function(
             streams,
             write,
@@ -72,13 +64,8 @@ fn define_output(wasi: &mut Wasi) -> wasmtime::Result<()> {
             },
         )?;
     }
-    for flush in [
-        "[method]output-stream.flush",
-        "[method]output-stream.blocking-flush",
-    ] {
-        wasi.function(streams, flush, |_, (_,): (Resource<OutputStream>,)| {
-            Ok((Written::Ok(()),))
-        })?;
+    for flush in ["[method]output-stream.flush", "[method]output-stream.blocking-flush"] {
+        wasi.function(streams, flush, |_, (_,): (Resource<OutputStream>,)| Ok((Written::Ok(()),)))?;
     }
     // The standard library subscribes before it writes; it asks nothing of the pollable.
     wasi.function(
@@ -89,9 +76,5 @@ fn define_output(wasi: &mut Wasi) -> wasmtime::Result<()> {
 }
 
 fn stream_of(stream: &Resource<OutputStream>) -> Stream {
-    if stream.rep() == STDERR {
-        Stream::Error
-    } else {
-        Stream::Out
-    }
+    if stream.rep() == STDERR { Stream::Error } else { Stream::Out }
 }

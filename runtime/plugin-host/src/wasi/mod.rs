@@ -31,10 +31,7 @@ pub(crate) struct Wasi {
 impl Wasi {
     /// Adds the WASI of hot hooks to a linker.
     pub(crate) fn new(linker: Linker<State>) -> wasmtime::Result<Self> {
-        let mut wasi = Self {
-            linker,
-            defined: HashSet::new(),
-        };
+        let mut wasi = Self { linker, defined: HashSet::new() };
         io::define(&mut wasi)?;
         cli::define(&mut wasi)?;
         clocks::define(&mut wasi)?;

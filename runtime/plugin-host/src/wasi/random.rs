@@ -9,15 +9,9 @@ const BYTES_MAX: u64 = 64 << 10;
 pub(super) fn define(wasi: &mut Wasi) -> wasmtime::Result<()> {
     for (interface, bytes, number) in [
         ("random/random", "get-random-bytes", "get-random-u64"),
-        (
-            "random/insecure",
-            "get-insecure-random-bytes",
-            "get-insecure-random-u64",
-        ),
+        ("random/insecure", "get-insecure-random-bytes", "get-insecure-random-u64"),
     ] {
-        wasi.function(interface, bytes, |_, (len,): (u64,)| {
-            Ok((random_bytes(len)?,))
-        })?;
+        wasi.function(interface, bytes, |_, (len,): (u64,)| Ok((random_bytes(len)?,)))?;
         wasi.function(interface, number, |_, (): ()| Ok((random_number()?,)))?;
     }
     wasi.function("random/insecure-seed", "insecure-seed", |_, (): ()| {
