@@ -178,6 +178,11 @@ impl Tidegate {
         nursery::terminate(&mut self.process)
     }
 
+    /// Sends SIGHUP.
+    pub fn hang_up(&mut self) {
+        nursery::signal(&mut self.process, libc::SIGHUP);
+    }
+
     /// Whether the process still runs.
     #[must_use]
     pub fn is_running(&mut self) -> bool {

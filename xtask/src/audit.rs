@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         if workspace != "." {
             // What is known of the main workspace is no news in a smaller one.
             command.args(["--allow", "unmatched-skip"]);
+            command.args(["--allow", "license-exception-not-encountered"]);
         }
         shell::run(command.args(&checks))
             .with_context(|| format!("the dependencies of {workspace}"))?;

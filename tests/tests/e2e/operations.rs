@@ -203,6 +203,46 @@ async fn the_query_log_tells_each_statement_without_its_literals() {
 }
 
 #[tokio::test]
+async fn a_query_log_that_was_moved_away_is_opened_anew_on_sighup() {
+    let setup = Setup::single(&MariaDbPair::shared().primary)
+        .listener("query_log = { path = \"queries.log\" }");
+    let mut tidegate = Tidegate::start(setup);
+    let log = tidegate.folder().join("queries.log");
+    let has = |text: &str| fs::read_to_string(&log).is_ok_and(|lines| lines.contains(text));
+    let mut connection = connect(&tidegate, "").await;
+    run(&mut connection, "select 1 as before_the_move").await;
+    wait_for("the first line", || has("before_the_move").then_some(()));
+    fs::rename(&log, log.with_extension("old")).unwrap();
+    tidegate.hang_up();
+    wait_for("a new file", || log.exists().then_some(()));
+    run(&mut connection, "select 1 as after_the_move").await;
+    wait_for("a line in the new file", || has("after_the_move").then_some(()));
+    assert!(!has("before_the_move"), "the old file was copied");
+}
+
+#[tokio::test]
+async fn the_admin_port_tells_how_each_plugin_is_doing() {
+    let setup = Setup::single(&MariaDbPair::shared().primary);
+    let tidegate =
+        Tidegate::start_with_plugins(setup, &[("10-noop", "noop"), ("20-reply", "reply")]);
+    let mut connection = connect(&tidegate, "").await;
+    assert_eq!(value::<u8>(&mut connection, "select 1").await, 1);
+    tidegate.write_plugin_file("30-broken.wasm", b"this is not WebAssembly");
+    let plugins = wait_for("the broken plugin to be listed", || {
+        let body = tidegate.admin().get("/plugins").unwrap().body;
+        let plugins: Vec<serde_json::Value> = serde_json::from_str(&body).expect("a JSON list");
+        (plugins.len() == 3).then_some(plugins)
+    });
+    let of = |name: &str| plugins.iter().find(|plugin| plugin["name"] == name).unwrap();
+    assert_eq!(
+        (&of("10-noop")["state"], &of("30-broken")["state"]),
+        (&"live".into(), &"failed".into())
+    );
+    assert!(of("10-noop")["calls"].as_u64() >= Some(1), "{plugins:?}");
+    assert!(!of("30-broken")["last_error"].as_str().unwrap_or_default().is_empty());
+}
+
+#[tokio::test]
 async fn json_logs_are_json() {
     let setup = Setup::single(&MariaDbPair::shared().primary)
         .top("[log]\nformat = \"json\"\nlevel = \"debug\"\n");

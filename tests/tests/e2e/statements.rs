@@ -190,6 +190,40 @@ async fn long_parameters_are_sent_in_pieces_or_at_once() {
     }
 }
 
+/// Many sessions over few connections: each must get its own answers, in its own order.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_never_cross_from_one_session_to_another() {
+    let setup = Setup::single(&MariaDbPair::shared().primary).pool("{ max = 3, wait = \"60s\" }");
+    let tidegate = Tidegate::start(setup);
+    let port = tidegate.port();
+    let sessions = (0..12_u32).map(|session| {
+        tokio::spawn(async move {
+            for round in 0..8_u32 {
+                let mine = session * 1000 + round;
+                one_session(port, mine).await;
+            }
+        })
+    });
+    for session in sessions.collect::<Vec<_>>() {
+        session.await.unwrap();
+    }
+}
+
+/// Sets, asks back and prepares values that no other session has, and leaves.
+async fn one_session(port: u16, mine: u32) {
+    let mut connection =
+        Conn::new(Opts::from(options(Login::app(port, "app")))).await.expect("a login");
+    run(&mut connection, &format!("set @mine = {mine}")).await;
+    let statement = connection.prep(format!("select {mine} + ?, @mine")).await.unwrap();
+    for n in 0..20_u32 {
+        let text: (u32, u32) =
+            connection.query_first(format!("select {mine} + {n}, @mine")).await.unwrap().unwrap();
+        let prepared: Option<(u32, u32)> = connection.exec_first(&statement, (n,)).await.unwrap();
+        assert_eq!((text, prepared), ((mine + n, mine), Some((mine + n, mine))));
+    }
+    connection.disconnect().await.unwrap();
+}
+
 #[test]
 fn a_client_that_wants_eof_packets_gets_them() {
     let tidegate = start();
