@@ -26,6 +26,8 @@
 
 mod chunk;
 mod digest;
+pub mod effects;
+mod functions;
 mod kind;
 mod lexer;
 mod normal;

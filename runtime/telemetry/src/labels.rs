@@ -113,16 +113,12 @@ label! {
 label! {
     /// Why a session must keep its server connection.
     PinReason {
-        Transaction = "transaction",
         TemporaryTable = "temporary_table",
         TableLock = "table_lock",
         UserLock = "user_lock",
         UserVariable = "user_variable",
         SessionVariable = "session_variable",
         PreparedStatement = "prepared_statement",
-        /// The answer depends on the statement before: `LAST_INSERT_ID()`, `FOUND_ROWS()`.
-        Diagnostics = "diagnostics",
-        Unknown = "unknown",
     }
 }
 

@@ -162,7 +162,7 @@ mod tests {
         drop(listener.session());
         listener.login(LoginResult::Denied);
         listener.session_failed(SessionFailure::Login);
-        listener.pinned(PinReason::Transaction);
+        listener.pinned(PinReason::TableLock);
         let text = telemetry.render();
         for line in [
             r#"tidegate_sessions{listener="orders"} 1"#,
@@ -170,7 +170,7 @@ mod tests {
             r#"tidegate_logins_total{listener="orders",result="denied"} 1"#,
             r#"tidegate_logins_total{listener="orders",result="ok"} 0"#,
             r#"tidegate_session_failures_total{listener="orders",reason="login"} 1"#,
-            r#"tidegate_pins_total{listener="orders",reason="transaction"} 1"#,
+            r#"tidegate_pins_total{listener="orders",reason="table_lock"} 1"#,
             r#"tidegate_query_log_dropped_total{listener="orders"} 0"#,
         ] {
             assert!(text.lines().any(|shown| shown == line), "no {line} in\n{text}");

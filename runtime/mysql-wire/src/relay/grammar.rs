@@ -69,7 +69,10 @@ enum Phase {
     First,
     Prepared,
     /// So many definitions are still to come, and then what is said.
-    Columns { left: u64, then: AfterColumns },
+    Columns {
+        left: u64,
+        then: AfterColumns,
+    },
     ColumnsEof(AfterColumns),
     ColumnsUntilEof,
     Rows,

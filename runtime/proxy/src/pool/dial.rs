@@ -47,7 +47,12 @@ pub(crate) enum DialError {
 impl DialError {
     /// The server is to blame, not who wanted to log in.
     pub(crate) fn is_server_fault(&self) -> bool {
-        !matches!(self, Self::Login(_))
+        match self {
+            Self::Login(error) => {
+                matches!(error, LoginError::Violation(_) | LoginError::TlsUnavailable)
+            }
+            _ => true,
+        }
     }
 }
 

@@ -75,6 +75,7 @@ impl Server {
             config::Role::Replica => Role::Replica,
         };
         metrics.set_up(true);
+        metrics.set_primary(role == Role::Primary);
         Arc::new(Self {
             place,
             address: server.address.as_str().into(),

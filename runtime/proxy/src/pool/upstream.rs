@@ -12,7 +12,7 @@ use tidegate_telemetry::Telemetry;
 
 use super::dial::{Identity, Route};
 use super::server::{LeaseError, Leased, Server};
-use crate::route::{Candidate, Place, choose, serves};
+use crate::route::{Candidate, Place, Role, choose, serves};
 use crate::tls::{Dialler, TlsError};
 
 /// The servers of one upstream, and how they are chosen.
@@ -54,12 +54,20 @@ impl Upstream {
     }
 
     /// Whether a statement for `member` may use the connection that a session holds to a server.
+    ///
+    /// That nobody can connect to a server says nothing about connections that exist; but a read
+    /// need not find out where there are other replicas.
     pub(crate) fn serves(&self, member: Member, server: usize) -> bool {
-        let Some(held) = self.servers.get(server).filter(|held| held.is_up()) else {
+        let Some(held) = self.servers.get(server) else {
             return false;
         };
-        serves(member, server, held.role())
-            || (member == Member::Replica && self.choose(member, &[]) == Some(server))
+        match member {
+            Member::Replica if held.role() != Role::Replica => {
+                self.choose(member, &[]) == Some(server)
+            }
+            Member::Replica => held.is_up() || self.choose(member, &[]) == Some(server),
+            _ => serves(member, server, held.role()),
+        }
     }
 
     /// Lends a connection to a server that serves `member`; where one cannot be reached, to the

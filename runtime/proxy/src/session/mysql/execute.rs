@@ -59,6 +59,7 @@ impl Session {
             text,
             kind: asked.kind,
             digest: asked.digest,
+            follows: asked.follows,
             trace: asked.trace.clone(),
             parameters: 0,
             types: Vec::new(),

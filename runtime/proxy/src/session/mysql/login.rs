@@ -90,7 +90,11 @@ pub(super) async fn login(listener: &Arc<Listener>, socket: TcpStream) -> Option
     };
     listener.metrics().login(failure.result());
     listener.metrics().session_failed(SessionFailure::Login);
-    info!(listener = listener.name(), peer = ?peer, "login failed: {failure}");
+    info!(
+        listener = listener.name(),
+        peer = peer.map(tracing::field::display),
+        "login failed: {failure}"
+    );
     let mut out = BytesMut::new();
     match &failure {
         LoginFailure::Refused(refusal) => refusal.write(&mut out),
@@ -125,6 +129,8 @@ impl Entered {
             default: self.default,
             leases: super::Leases::default(),
             bonds: Bonds::default(),
+            last: None,
+            last_change: None,
             opaque: false,
             history: super::History::default(),
             prepared: super::Prepared::default(),
@@ -162,7 +168,7 @@ async fn enter(listener: &Arc<Listener>, client: &mut Conn) -> Result<Entered, L
         ok.encode(out, login.capabilities);
     });
     reader.client.send(&out).await?;
-    debug!(session, user = %context.user, database = ?context.database, "logged in");
+    debug!(session, user = %context.user, "logged in");
     Ok(Entered { context, capabilities: login.capabilities, identity, accepted, default })
 }
 

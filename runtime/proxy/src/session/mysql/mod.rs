@@ -36,7 +36,7 @@ use self::prepared::Prepared;
 use crate::conn::Conn;
 use crate::listener::Listener;
 use crate::pool::Identity;
-use crate::route::Bonds;
+use crate::route::{Bonds, Place};
 use crate::stop::{Interrupted, Stop};
 
 /// Why a session has ended.
@@ -78,6 +78,9 @@ pub(crate) struct Session {
     default: Target,
     leases: Leases,
     bonds: Bonds,
+    /// Where the last statement ran, and the last one that changed something.
+    last: Option<Place>,
+    last_change: Option<Place>,
     /// Statements have run that nobody looked at: what state they left is unknown.
     opaque: bool,
     history: History,

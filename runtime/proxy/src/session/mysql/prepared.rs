@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidegate_sql::Kind;
 
-use super::state::Trace;
+use super::state::{Follows, Trace};
 use crate::route::Place;
 
 /// A client that forgets to close its statements is stopped here.
@@ -19,7 +19,8 @@ pub(super) struct Statement {
     pub(super) text: Arc<[u8]>,
     pub(super) kind: Kind,
     pub(super) digest: u64,
-    /// What an execution leaves behind in the session.
+    /// What an execution needs to find on its connection, and what it leaves behind.
+    pub(super) follows: Follows,
     pub(super) trace: Trace,
     pub(super) parameters: usize,
     /// The types that the client has bound last, as they came, and how often they have changed.
@@ -126,6 +127,7 @@ mod tests {
             text: text.into(),
             kind: Kind::Read,
             digest: 0,
+            follows: Follows::Nothing,
             trace: Trace::None,
             parameters,
             types: Vec::new(),

@@ -8,7 +8,7 @@ use tidegate_sql::Kind;
 
 use super::command::Head;
 use super::reply::Form;
-use super::state::Trace;
+use super::state::{Follows, Trace};
 use super::statement::{Asked, Outgoing};
 use super::{End, Session};
 use crate::pool::write_command;
@@ -89,6 +89,7 @@ impl Asked {
             kind,
             digest: 0,
             verdict: tidegate_hook::Verdict::default(),
+            follows: Follows::Nothing,
             trace,
             logged: None,
         }

@@ -6,6 +6,7 @@ use tidegate_hook::SessionState;
 use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::relay::Summary;
 use tidegate_mysql_wire::status::StatusFlags;
+use tidegate_sql::effects::{Effects, effects};
 use tidegate_sql::{Dialect, Kind, TokenKind, tokens};
 use tidegate_telemetry::PinReason;
 use tracing::debug;
@@ -27,20 +28,58 @@ pub(super) enum Trace {
     Pin(PinReason),
 }
 
-/// What a statement of the client will leave behind. `text` is the whole of it.
-pub(super) fn trace(kind: Kind, multiple: bool, text: &[u8]) -> Trace {
-    /*SHIM*/
-    if kind != Kind::SessionState {
-        let hidden = multiple;
-        return if hidden { Trace::Pin(PinReason::SessionVariable) } else { Trace::None };
+/// What a statement needs to find on its connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Follows {
+    #[default]
+    Nothing,
+    /// What the statement before it left there: warnings, counts.
+    LastStatement,
+    /// What the last change left there: the number of an inserted row.
+    LastChange,
+}
+
+/// What a statement of the client needs, and what it will leave behind. `text` is the whole of it.
+pub(super) fn trace(kind: Kind, multiple: bool, text: &[u8]) -> (Follows, Trace) {
+    let effects = effects(text, Dialect::Mysql);
+    let follows = if effects.contains(Effects::LAST_INSERT_ID) {
+        Follows::LastChange
+    } else if effects.contains(Effects::DIAGNOSTICS) {
+        Follows::LastStatement
+    } else {
+        Follows::Nothing
+    };
+    (follows, left(kind, multiple, text, effects))
+}
+
+fn left(kind: Kind, multiple: bool, text: &[u8], effects: Effects) -> Trace {
+    if let Some(pin) = pin(effects) {
+        return Trace::Pin(pin);
     }
-    if multiple {
-        return Trace::Pin(PinReason::SessionVariable);
+    if !effects.contains(Effects::SESSION_STATE) {
+        return Trace::None;
     }
-    match used_database(text) {
-        Some(database) => Trace::Database(Command::Query, text.into(), database),
-        None => Trace::Replayable(Command::Query, text.into()),
+    // A setting among other statements, or one of the whole server, cannot be said again alone.
+    match (multiple, kind) {
+        (true, _) => Trace::Pin(PinReason::SessionVariable),
+        (false, Kind::SessionState) => match used_database(text) {
+            Some(database) => Trace::Database(Command::Query, text.into(), database),
+            None => Trace::Replayable(Command::Query, text.into()),
+        },
+        (false, _) => Trace::None,
     }
+}
+
+fn pin(effects: Effects) -> Option<PinReason> {
+    [
+        (Effects::TEMPORARY_TABLE, PinReason::TemporaryTable),
+        (Effects::TABLE_LOCK, PinReason::TableLock),
+        (Effects::NAMED_LOCK, PinReason::UserLock),
+        (Effects::USER_VARIABLE, PinReason::UserVariable),
+        (Effects::SQL_PREPARE, PinReason::PreparedStatement),
+    ]
+    .into_iter()
+    .find_map(|(effect, pin)| effects.contains(effect).then_some(pin))
 }
 
 /// The database that a `USE` names.
@@ -85,7 +124,9 @@ impl Session {
             let read_only = status.contains(StatusFlags::IN_READ_ONLY_TRANSACTION);
             self.context.state.set(SessionState::READ_ONLY, read_only);
         }
+        self.last = Some(place);
         if matches!(kind, Kind::Write | Kind::Ddl | Kind::Call) {
+            self.last_change = Some(place);
             self.context.state.insert(SessionState::WROTE);
         }
         if summary.error.is_none() {
@@ -128,7 +169,7 @@ mod tests {
 
     fn traced(text: &str) -> Trace {
         let analysis = tidegate_sql::analyze(text.as_bytes(), Dialect::Mysql);
-        trace(analysis.kind, analysis.multiple, text.as_bytes())
+        trace(analysis.kind, analysis.multiple, text.as_bytes()).1
     }
 
     #[test]
@@ -137,6 +178,15 @@ mod tests {
         assert!(matches!(traced("set session sql_mode = ''"), Trace::Replayable(..)));
         assert!(matches!(traced("SELECT * FROM t WHERE a = 1"), Trace::None));
         assert!(matches!(traced("INSERT INTO t VALUES (1)"), Trace::None));
+    }
+
+    #[test]
+    fn what_the_last_statement_left_is_looked_for_where_it_left_it() {
+        let follows = |text: &str| trace(Kind::Read, false, text.as_bytes()).0;
+        assert_eq!(follows("SELECT a FROM t"), Follows::Nothing);
+        assert_eq!(follows("SELECT FOUND_ROWS()"), Follows::LastStatement);
+        assert_eq!(follows("SHOW WARNINGS"), Follows::LastStatement);
+        assert_eq!(follows("SELECT LAST_INSERT_ID()"), Follows::LastChange);
     }
 
     #[test]

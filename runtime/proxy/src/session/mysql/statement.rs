@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use tidegate_hook::{
-    Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, TargetId, Verdict,
-};
+use tidegate_hook::{Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, Verdict};
 use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::packet::ErrPacket;
 use tidegate_mysql_wire::relay::{Expect, Summary};
@@ -17,7 +15,7 @@ use tracing::{debug, warn};
 use super::command::{ClientLost, Head, Rest};
 use super::leases::Held;
 use super::relay::{DeprecateEof, RelayError, TimeLimit, relay};
-use super::state::{Trace, trace};
+use super::state::{Follows, Trace, trace};
 use super::{End, Session, farewell, reply};
 use crate::conn::Conn;
 use crate::listener::Finished;
@@ -30,6 +28,7 @@ pub(super) struct Asked {
     pub(super) kind: Kind,
     pub(super) digest: u64,
     pub(super) verdict: Verdict,
+    pub(super) follows: Follows,
     pub(super) trace: Trace,
     /// The text for the query log, where there is one.
     pub(super) logged: Option<Arc<[u8]>>,
@@ -66,9 +65,9 @@ impl Session {
         let (kind, digest) = (analysis.kind, analysis.digest);
         let verdict = self.decide(wanted, &Statement { bytes: text, kind, traits, digest });
         let sent = verdict.rewrite.as_deref().map_or(text, str::as_bytes);
-        let trace = trace(kind, analysis.multiple, sent);
+        let (follows, trace) = trace(kind, analysis.multiple, sent);
         let logged = self.listener.logs_statements().then(|| text.into());
-        Asked { started, kind, digest, verdict, trace, logged }
+        Asked { started, kind, digest, verdict, follows, trace, logged }
     }
 
     /// Asks the plugins about the execution of a statement that was looked at when prepared.
@@ -78,12 +77,13 @@ impl Session {
         let Some(prepared) = self.prepared.get(id) else {
             return Asked::unasked(Kind::Unknown, Trace::None);
         };
-        let (kind, digest, trace) = (prepared.kind, prepared.digest, prepared.trace.clone());
+        let (kind, digest) = (prepared.kind, prepared.digest);
+        let (follows, trace) = (prepared.follows, prepared.trace.clone());
         let text = Arc::clone(&prepared.text);
         let traits = StatementTraits::PREPARED;
         let verdict = self.decide(wanted, &Statement { bytes: &text, kind, traits, digest });
         let logged = self.listener.logs_statements().then_some(text);
-        Asked { started, kind, digest, verdict, trace, logged }
+        Asked { started, kind, digest, verdict, follows, trace, logged }
     }
 
     fn decide(&mut self, wanted: Hooked, statement: &Statement<'_>) -> Verdict {
@@ -94,16 +94,17 @@ impl Session {
         }
     }
 
-    /// The connection that a statement goes to. `Err` was answered already.
+    /// The connection that a statement goes to.
     pub(super) async fn place(&mut self, asked: &Asked) -> Result<Place, LeaseError> {
-        self.place_for(asked.verdict.target).await
-    }
-
-    pub(super) async fn place_for(
-        &mut self,
-        target: Option<TargetId>,
-    ) -> Result<Place, LeaseError> {
-        let wished = target.and_then(|id| self.listener.targets().get(id));
+        let followed = match asked.follows {
+            Follows::Nothing => None,
+            Follows::LastStatement => self.last,
+            Follows::LastChange => self.last_change,
+        };
+        if let Some(place) = followed.filter(|place| self.leases.at(*place).is_some()) {
+            return Ok(place);
+        }
+        let wished = asked.verdict.target.and_then(|id| self.listener.targets().get(id));
         let target = match route(self.bonds, wished, self.default) {
             Route::Held(place) if self.leases.at(place).is_some() => return Ok(place),
             // What bound the session was lost with its server and said so; it starts anew.
