@@ -1,6 +1,7 @@
 //! Where the verifiers of users come from: the configuration, a file, or the servers themselves.
 
 mod file;
+mod learned;
 mod server;
 
 use std::collections::HashMap;
@@ -8,28 +9,35 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tidegate_config::{Auth, User, UserSecret};
-use tidegate_mysql_wire::auth::{Flow, UnusableVerifier, Verifier};
+use tidegate_mysql_wire::auth::{Credential, Flow, UnusableVerifier, Verifier};
 
+use self::file::UsersFile;
+use self::learned::Learned;
+use self::server::ServerUsers;
 use crate::pool::Upstream;
 
 pub(crate) use server::Unavailable;
 
 /// Finds what is needed to check a user's password.
-pub(crate) enum Verifiers {
+pub(crate) struct Verifiers {
+    source: Source,
+    learned: Learned,
+}
+
+enum Source {
     Users(Users),
-    File(file::UsersFile),
-    Server(server::ServerUsers),
+    File(UsersFile),
+    Server(ServerUsers),
 }
 
 impl Verifiers {
     pub(crate) fn new(auth: &Auth, upstream: &Arc<Upstream>, flow: Flow) -> Self {
-        match auth {
-            Auth::Users(users) => Self::Users(Users::new(users.clone(), flow)),
-            Auth::File { path, users } => {
-                Self::File(file::UsersFile::new(path, users.clone(), flow))
-            }
-            Auth::Server => Self::Server(server::ServerUsers::new(Arc::clone(upstream), flow)),
-        }
+        let source = match auth {
+            Auth::Users(users) => Source::Users(Users::new(users.clone(), flow)),
+            Auth::File { path, users } => Source::File(UsersFile::new(path, users.clone(), flow)),
+            Auth::Server => Source::Server(ServerUsers::new(Arc::clone(upstream), flow)),
+        };
+        Self { source, learned: Learned::default() }
     }
 
     /// The verifier of a user; for one that does not exist, one that denies every password.
@@ -38,19 +46,25 @@ impl Verifiers {
         user: &str,
         peer: Option<SocketAddr>,
     ) -> Result<Verifier, Unavailable> {
-        match self {
-            Self::Users(users) => Ok(users.find(user)),
-            Self::File(file) => Ok(file.find(user)),
-            Self::Server(server) => server.find(user, peer).await,
-        }
+        let verifier = match &self.source {
+            Source::Users(users) => users.find(user),
+            Source::File(file) => file.find(user),
+            Source::Server(server) => server.find(user, peer).await?,
+        };
+        Ok(self.learned.recall(user, verifier))
+    }
+
+    /// A password matched.
+    pub(crate) fn accepted(&self, user: &str, verifier: &Verifier, credential: &Credential) {
+        self.learned.learn(user, verifier, credential);
     }
 
     /// A password did not match: what is known of the user may be out of date.
     pub(crate) fn denied(&self, user: &str) {
-        match self {
-            Self::Users(_) => {}
-            Self::File(file) => file.recheck(),
-            Self::Server(server) => server.forget(user),
+        match &self.source {
+            Source::Users(_) => {}
+            Source::File(file) => file.recheck(),
+            Source::Server(server) => server.forget(user),
         }
     }
 }

@@ -21,6 +21,16 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// The subject of the certificate that a client has shown, as RFC 4514 writes it.
+    pub(crate) fn peer_subject(&self) -> Option<String> {
+        let Self::Accepted(stream) = self else {
+            return None;
+        };
+        let certificate = stream.get_ref().1.peer_certificates()?.first()?;
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        Some(parsed.subject().to_string())
+    }
+
     pub(super) fn socket(&self) -> Option<&TcpStream> {
         match self {
             Self::Plain(socket) => Some(socket),

@@ -273,10 +273,11 @@ async fn prove(
         LoginFailure::Told { error, sequence: 2, result: LoginResult::ProxyError }
     })?;
     let mut out = BytesMut::new();
-    let mut auth = identified.verify(verifier, &mut out);
+    let mut auth = identified.verify(verifier.clone(), &mut out);
     loop {
         match auth {
             Auth::Accepted(accepted) => {
+                listener.verifiers().accepted(&user, &verifier, &accepted.credential);
                 // A method may end with a word of its own before the OK.
                 reader.client.send(&out).await?;
                 return Ok(accepted);
@@ -303,6 +304,7 @@ fn context(listener: &Listener, client: &Conn, id: u64, login: &Login) -> Box<Se
     context.user = login.user.as_str().into();
     context.database = login.database.as_deref().map(Into::into);
     context.peer = client.peer();
+    context.tls_subject = client.stream().peer_subject().map(Into::into);
     context.state.set(SessionState::TLS, login.tls);
     context.refresh_identity();
     context
