@@ -111,6 +111,18 @@ async fn a_plugin_rejects_statements_and_sessions() {
 }
 
 #[tokio::test]
+async fn a_plugin_decides_statements_of_many_frames_by_their_beginning() {
+    let tidegate = with_plugin("reject", "");
+    let mut connection = connect(&tidegate, "").await;
+    let long = "x".repeat(20 << 20);
+    let rejected = connection.query_drop(format!("select 'forbidden', '{long}'")).await;
+    assert_eq!(server_error(&rejected.unwrap_err()), (1142, "this is forbidden"));
+    // Beyond what a plugin sees: it must not be taken for what it is not.
+    let passed: usize = value(&mut connection, &format!("select length('{long} forbidden')")).await;
+    assert_eq!(passed, long.len() + " forbidden".len());
+}
+
+#[tokio::test]
 async fn a_trap_costs_its_statement_nothing_where_the_plugin_may_fail_open() {
     let tidegate = with_plugin("trap", "on_failure = \"open\"\n");
     let mut connection = connect(&tidegate, "").await;
