@@ -48,7 +48,9 @@ async fn show(args: Args) -> Result<()> {
     let servers = Servers::start(folder.path())?;
     let components = Components::new(args.components);
     components.install_samples(folder.path())?;
-    let proxy = Proxy::start(&args.tidegate, folder.path(), &servers).await?;
+    // It is started in another folder.
+    let tidegate = std::path::absolute(&args.tidegate)?;
+    let proxy = Proxy::start(&tidegate, folder.path(), &servers).await?;
     welcome::print(&proxy, &servers, folder.path());
     tour::run(&proxy, &servers, &components)
         .await

@@ -89,7 +89,7 @@ const READ_WRITE_SPLIT: &str = r#"listeners = ["by-statement"]
 
 [config]
 upstream = "shop"
-sticky_ms = 500
+sticky = "500ms"
 "#;
 
 const EXAMPLE: &str = r#"listeners = ["by-statement"]

@@ -25,10 +25,10 @@ tidegate listens
   metrics and health          curl http://127.0.0.1:{admin}/metrics
                               curl http://127.0.0.1:{admin}/readyz
 
-to change while it runs
-  plugins                     {folder}/plugins
-  configuration               {folder}/tidegate.toml
-  log                         tail -f {folder}/tidegate.log
+its files
+  plugins: drop, replace, remove   {folder}/plugins
+  configuration                    {folder}/tidegate.toml
+  log                              tail -f {folder}/tidegate.log
 ",
         servers.primary,
         folder = folder.display(),
