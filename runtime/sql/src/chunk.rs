@@ -6,6 +6,8 @@
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const TOPS: u64 = 0x8080_8080_8080_8080;
+/// What sets a lower-case letter apart from its capital.
+const LOWER: u64 = 0x2020_2020_2020_2020;
 
 /// The bytes of a chunk.
 pub(crate) const SIZE: usize = 8;
@@ -20,6 +22,7 @@ pub(crate) fn load(text: &[u8], at: usize) -> u64 {
 }
 
 /// Fewer than eight bytes are left: the last eight, shifted, where the text is long enough.
+#[inline(never)]
 fn load_tail(text: &[u8], at: usize) -> u64 {
     let left = text.len().saturating_sub(at);
     if left == 0 {
@@ -42,18 +45,79 @@ pub(crate) const fn pack(bytes: &[u8]) -> u64 {
     packed
 }
 
-/// The start of a word: how many of the eight bytes belong to it, and these bytes in lower case.
+/// The top bits of a mask side by side in the lowest byte.
+#[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline(always)]
-pub(crate) fn word(chunk: u64) -> (usize, u64) {
-    let letters = letters(chunk);
-    let outside = !(letters | others(chunk)) & TOPS;
-    let length = outside.trailing_zeros() / 8;
-    let kept = if length == 8 {
-        u64::MAX
-    } else {
-        (1 << (8 * length)) - 1
-    };
-    (length as usize, (chunk | (letters >> 2)) & kept)
+pub(crate) fn gather(mask: u64) -> u64 {
+    (mask >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+/// The word of `length` bytes at `at`, if it has fewer than eight and is ASCII: in one integer, in
+/// lower case. Else 0.
+///
+/// One bit tells the cases apart. It is set in digits and in `$` anyway, and makes of `_` a byte that
+/// is in no other word; beyond ASCII it would take one letter for another.
+#[inline(always)]
+pub(crate) fn packed(text: &[u8], at: usize, length: usize) -> u64 {
+    if length >= SIZE {
+        return 0;
+    }
+    let kept = (1 << (8 * length)) - 1;
+    let folded = (load(text, at) | LOWER) & kept;
+    if folded & TOPS == 0 { folded } else { 0 }
+}
+
+/// The same of a word that is known.
+///
+/// # Panics
+/// When it is too long. At compile time, where all callers are.
+pub(crate) const fn key(word: &str) -> u64 {
+    assert!(word.len() < SIZE, "a longer word is not packed");
+    let kept = (1 << (8 * word.len())) - 1;
+    (pack(word.as_bytes()) | LOWER) & kept
+}
+
+/// Are the `length` bytes at `at` digits, and fewer than eight?
+#[inline(always)]
+pub(crate) fn are_digits(text: &[u8], at: usize, length: usize) -> bool {
+    if length >= SIZE {
+        return false;
+    }
+    let kept = (1 << (8 * length)) - 1;
+    // What is left of a digit is below ten, which six more do not bring to sixteen.
+    let digits = (load(text, at) ^ (ONES * 0x30)) & kept;
+    (digits | ((digits & !TOPS) + ONES * 0x06)) & (ONES * 0xf0) == 0
+}
+
+/// What may stand in a word: letters, digits, `_`, `$` and every byte beyond ASCII (and 0x7f, which
+/// stands nowhere).
+#[inline(always)]
+pub(crate) fn words(chunk: u64) -> u64 {
+    let low = chunk & !TOPS;
+    let lower = low | LOWER;
+    // Of a byte that is not in the range, a sum of the pair turns no top bit or both of them turn it.
+    // The ranges are apart, so that all of them can be told in one go.
+    let letters = reach(lower, b'a') ^ reach(lower, b'z' + 1);
+    let underscore = reach(lower, b'_' | 0x20);
+    let digits = reach(low, b'0') ^ reach(low, b'9' + 1);
+    let dollar = reach(low, b'$') ^ reach(low, b'$' + 1);
+    (letters ^ underscore ^ digits ^ dollar | chunk) & TOPS
+}
+
+/// White space.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+#[inline(always)]
+pub(crate) fn spaces(chunk: u64) -> u64 {
+    let low = chunk & !TOPS;
+    let controls = reach(low, b'\t') ^ reach(low, b'\r' + 1);
+    let space = reach(low, b' ') ^ reach(low, b' ' + 1);
+    (controls ^ space) & TOPS & !chunk
+}
+
+/// Top bits where a byte is `first` or beyond; both are below 0x80.
+#[inline(always)]
+fn reach(low: u64, first: u8) -> u64 {
+    low + ONES * (0x80 - first as u64)
 }
 
 /// The chunk with its ASCII letters in lower case.
@@ -66,35 +130,14 @@ pub(crate) fn fold(chunk: u64) -> u64 {
 /// ASCII letters.
 #[inline(always)]
 fn letters(chunk: u64) -> u64 {
-    let lower = (chunk & !TOPS) | (ONES * 0x20);
-    (between(lower, b'a', b'z')) & !chunk
-}
-
-/// What may stand in a word beside letters: digits, `_`, `$` and every byte beyond ASCII.
-#[inline(always)]
-fn others(chunk: u64) -> u64 {
-    let low = chunk & !TOPS;
-    ((between(low, b'0', b'9') | equal(low, b'_') | equal(low, b'$')) & !chunk) | (chunk & TOPS)
-}
-
-/// Bytes from `first` to `last`, both below 0x80, in a chunk without top bits.
-#[inline(always)]
-fn between(low: u64, first: u8, last: u8) -> u64 {
-    let at_least = low + ONES * (0x80 - first as u64);
-    let beyond = low + ONES * (0x7f - last as u64);
-    (at_least ^ beyond) & TOPS
-}
-
-/// Bytes equal to `byte`, below 0x80, in a chunk without top bits.
-#[inline(always)]
-fn equal(low: u64, byte: u8) -> u64 {
-    !((low ^ (ONES * byte as u64)) + !TOPS) & TOPS
+    let lower = (chunk & !TOPS) | LOWER;
+    (reach(lower, b'a') ^ reach(lower, b'z' + 1)) & TOPS & !chunk
 }
 
 /// Where the word that is under way at `at` ends.
 pub(crate) fn word_end(text: &[u8], mut at: usize) -> usize {
     loop {
-        let (length, _) = word(load(text, at));
+        let length = ((!words(load(text, at)) & TOPS).trailing_zeros() / 8) as usize;
         at += length;
         if length < SIZE {
             return at;
@@ -114,9 +157,7 @@ pub(crate) fn find(text: &[u8], mut at: usize, one: u8, other: u8) -> usize {
         at += SIZE;
     }
     let rest = text.get(at..).unwrap_or_default();
-    rest.iter()
-        .position(|&byte| byte == one || byte == other)
-        .map_or(text.len(), |n| at + n)
+    rest.iter().position(|&byte| byte == one || byte == other).map_or(text.len(), |n| at + n)
 }
 
 /// Zero bytes. The lowest is exact; above it a 0x01 may be taken for one.
@@ -130,7 +171,7 @@ mod tests {
     use super::*;
 
     fn is_word(byte: u8) -> bool {
-        byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+        byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x7f
     }
 
     #[test]
@@ -140,11 +181,12 @@ mod tests {
                 for filler in [b'a', b'Z', 0xff, b'9'] {
                     let mut bytes = [filler; 8];
                     bytes[place] = byte;
-                    let expected = bytes.iter().take_while(|&&b| is_word(b)).count();
-                    let (length, folded) = word(load(&bytes, 0));
-                    assert_eq!(length, expected, "{bytes:?}");
-                    let lower = bytes[..expected].to_ascii_lowercase();
-                    assert_eq!(folded, pack(&lower), "{bytes:?}");
+                    let chunk = load(&bytes, 0);
+                    let words: u64 = (0..8).map(|n| u64::from(is_word(bytes[n])) << n).sum();
+                    assert_eq!(gather(super::words(chunk)), words, "{bytes:?}");
+                    assert_eq!(fold(chunk), pack(&bytes.to_ascii_lowercase()), "{bytes:?}");
+                    let digits = bytes[..=place.min(6)].iter().all(u8::is_ascii_digit);
+                    assert_eq!(are_digits(&bytes, 0, place.min(6) + 1), digits, "{bytes:?}");
                 }
             }
         }
@@ -162,16 +204,12 @@ mod tests {
 
     #[test]
     fn find_answers_as_a_plain_search_does() {
-        let text: Vec<u8> = (0..200u32)
-            .map(|n| b"ab'\\\x01\x00\xff."[(n * n % 8) as usize])
-            .collect();
+        let text: Vec<u8> =
+            (0..200u32).map(|n| b"ab'\\\x01\x00\xff."[(n * n % 8) as usize]).collect();
         for at in 0..=text.len() {
             for (one, other) in [(b'\'', b'\\'), (0, 0), (0xff, b'x'), (b'x', b'y')] {
                 let plain = text[at..].iter().position(|&b| b == one || b == other);
-                assert_eq!(
-                    find(&text, at, one, other),
-                    plain.map_or(text.len(), |n| at + n)
-                );
+                assert_eq!(find(&text, at, one, other), plain.map_or(text.len(), |n| at + n));
             }
         }
     }

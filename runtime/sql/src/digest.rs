@@ -3,8 +3,8 @@
 use crate::Dialect;
 use crate::chunk;
 use crate::kind::{Kind, classify};
-use crate::lexer::Lexer;
-use crate::normal::{Normal, Output};
+use crate::lexer::{Frequent, Lexer, TokenKind};
+use crate::normal::{Edge, Normal, Step, Write};
 
 /// What one pass over a statement tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +25,7 @@ pub struct Analysis {
 #[must_use]
 pub fn analyze(text: &[u8], _dialect: Dialect) -> Analysis {
     let (hash, multiple) = normalise(text, Hash::new());
-    Analysis {
-        kind: classify(text),
-        digest: hash.finish(),
-        multiple,
-    }
+    Analysis { kind: classify(text), digest: hash.finish(), multiple }
 }
 
 /// The normal form that the digest stands for, made to be read: words in lower case, one space
@@ -39,14 +35,78 @@ pub fn digest_text(text: &[u8], _dialect: Dialect) -> String {
     normalise(text, Text::default()).0.finish()
 }
 
+/// Where the normal form is written to.
+trait Output {
+    /// `packed` as in [`Lexeme`]; where it is 0, `bytes` holds the word.
+    fn word(&mut self, packed: u64, bytes: &[u8]);
+    fn punctuation(&mut self, byte: u8);
+    /// What is kept as it is: quoted names, variables, conditions on the server's version.
+    fn verbatim(&mut self, bytes: &[u8]);
+    fn row_starts(&mut self, first: bool);
+    fn row_ends(&mut self, first: bool);
+}
+
 #[inline(always)]
-fn normalise<O: Output>(text: &[u8], output: O) -> (O, bool) {
+fn normalise<O: Output>(text: &[u8], mut output: O) -> (O, bool) {
     let mut lexer = Lexer::new(text);
-    let mut normal = Normal::new(output);
-    while let Some(lexeme) = lexer.next() {
-        normal.token(&lexeme, lexer.bytes(&lexeme));
+    let mut normal = Normal::new();
+    loop {
+        let lexeme = match lexer.frequent() {
+            Some(frequent) if normal.is_plain() && normal.plain_step(&frequent) => {
+                write_plain(&mut output, &frequent, &lexer);
+                continue;
+            }
+            Some(frequent) => frequent.lexeme(),
+            None => match lexer.next() {
+                Some(lexeme) => lexeme,
+                None => break,
+            },
+        };
+        write(&mut output, normal.step(lexeme.kind, lexeme.packed), |output| match lexeme.kind {
+            TokenKind::Word => output.word(lexeme.packed, lexer.bytes(&lexeme)),
+            TokenKind::Punctuation => output.punctuation(lexeme.byte()),
+            _ => output.verbatim(lexer.bytes(&lexeme)),
+        });
+        if normal.drops_numbers() {
+            lexer = lexer.behind_numbers();
+        }
     }
-    normal.finish()
+    let (step, multiple) = normal.finish();
+    write(&mut output, step, |_| {});
+    (output, multiple)
+}
+
+/// Writes a token to which no rule applies.
+#[inline(always)]
+fn write_plain<O: Output>(output: &mut O, token: &Frequent, lexer: &Lexer<'_>) {
+    match token {
+        Frequent::Word(word) => output.word(word.packed, lexer.bytes(word)),
+        Frequent::Operator(byte) => output.punctuation(*byte),
+        Frequent::Literal => output.punctuation(b'?'),
+        Frequent::Open => output.punctuation(b'('),
+        Frequent::Close => output.punctuation(b')'),
+    }
+}
+
+#[inline(always)]
+fn write<O: Output>(output: &mut O, step: Step, token: impl FnOnce(&mut O)) {
+    if step.separator != 0 {
+        output.punctuation(step.separator);
+    }
+    if step.sign != 0 {
+        output.punctuation(step.sign);
+    }
+    if let Edge::Starts { first } = step.edge {
+        output.row_starts(first);
+    }
+    match step.write {
+        Write::Nothing => {}
+        Write::Literal => output.punctuation(b'?'),
+        Write::Token => token(output),
+    }
+    if let Edge::Ends { first } = step.edge {
+        output.row_ends(first);
+    }
 }
 
 /// Folds tokens into 64 bits. Of the chunks of a token the last one, and only that, is less than
@@ -61,69 +121,66 @@ struct Hash {
     kept: u64,
 }
 
+const START: u64 = 0x6a09_e667_f3bc_c908;
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+/// No other token starts with this byte and has more behind it.
+const VERBATIM: u64 = 0x01;
+
 impl Hash {
-    const START: u64 = 0x6a09_e667_f3bc_c908;
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    /// No token starts with this byte and has others behind it.
-    const VERBATIM: u64 = 0x01;
-
     fn new() -> Self {
-        Self {
-            state: Self::START,
-            rows: 0,
-            row: 0,
-            kept: 0,
-        }
+        Self { state: START, rows: 0, row: 0, kept: 0 }
     }
 
-    #[inline(always)]
-    fn mix(&mut self, chunk: u64) {
-        let (low, high) = (self.state ^ chunk).carrying_mul(Self::FACTOR, 0);
-        self.state = low ^ high;
+    fn finish(self) -> u64 {
+        mix(mix(self.state, START), FACTOR)
     }
+}
 
-    fn finish(mut self) -> u64 {
-        self.mix(Self::START);
-        self.mix(Self::FACTOR);
-        self.state
-    }
+#[inline(always)]
+fn mix(state: u64, chunk: u64) -> u64 {
+    let (low, high) = (state ^ chunk).carrying_mul(FACTOR, 0);
+    low ^ high
+}
 
-    #[inline(never)]
-    fn long_word(&mut self, bytes: &[u8]) {
-        let mut at = 0;
-        while at <= bytes.len() {
-            self.mix(chunk::fold(chunk::load(bytes, at)));
-            at += chunk::SIZE;
-        }
+// The state goes in and out by value, so that it stays in a register around the calls.
+
+#[inline(never)]
+fn mix_word(mut state: u64, word: &[u8]) -> u64 {
+    let mut at = 0;
+    while at <= word.len() {
+        state = mix(state, chunk::fold(chunk::load(word, at)));
+        at += chunk::SIZE;
     }
+    state
+}
+
+#[inline(never)]
+fn mix_verbatim(state: u64, bytes: &[u8]) -> u64 {
+    let state = mix(state, VERBATIM | ((bytes.len() as u64) << 8));
+    let chunks = (0..bytes.len()).step_by(chunk::SIZE);
+    chunks.fold(state, |state, at| mix(state, chunk::load(bytes, at)))
 }
 
 impl Output for Hash {
     #[inline(always)]
     fn word(&mut self, packed: u64, bytes: &[u8]) {
-        match packed {
-            0 => self.long_word(bytes),
-            _ => self.mix(packed),
-        }
+        self.state = match packed {
+            0 => mix_word(self.state, bytes),
+            _ => mix(self.state, packed),
+        };
     }
 
     #[inline(always)]
     fn punctuation(&mut self, byte: u8) {
-        self.mix(u64::from(byte));
+        self.state = mix(self.state, u64::from(byte));
     }
 
     #[inline(always)]
-    fn literal(&mut self) {
-        self.mix(u64::from(b'?'));
-    }
-
     fn verbatim(&mut self, bytes: &[u8]) {
-        self.mix(Self::VERBATIM | ((bytes.len() as u64) << 8));
-        for at in (0..bytes.len()).step_by(chunk::SIZE) {
-            self.mix(chunk::load(bytes, at));
-        }
+        self.state = mix_verbatim(self.state, bytes);
     }
 
+    #[inline(always)]
     fn row_starts(&mut self, first: bool) {
         if first {
             self.rows = self.state;
@@ -133,14 +190,13 @@ impl Output for Hash {
         }
     }
 
+    #[inline(always)]
     fn row_ends(&mut self, first: bool) {
         let row = self.state;
-        if !first {
+        if !first && row == self.row {
             self.state = self.kept;
-            if row != self.row {
-                self.mix(u64::from(b','));
-                self.mix(row);
-            }
+        } else if !first {
+            self.state = mix(mix(self.kept, u64::from(b',')), row);
         }
         self.row = row;
     }
@@ -189,10 +245,6 @@ impl Output for Text {
     fn punctuation(&mut self, byte: u8) {
         self.space(byte);
         self.bytes.push(byte);
-    }
-
-    fn literal(&mut self) {
-        self.punctuation(b'?');
     }
 
     fn verbatim(&mut self, bytes: &[u8]) {

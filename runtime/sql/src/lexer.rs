@@ -2,6 +2,7 @@
 //! what is not closed reaches to the end of the text.
 
 use crate::Dialect;
+use crate::block::{self, Block};
 use crate::chunk;
 
 /// What a token is.
@@ -53,10 +54,7 @@ impl<'a> Iterator for Tokens<'a> {
 
     fn next(&mut self) -> Option<Token<'a>> {
         let lexeme = self.0.next()?;
-        Some(Token {
-            kind: lexeme.kind,
-            bytes: self.0.bytes(&lexeme),
-        })
+        Some(Token { kind: lexeme.kind, bytes: self.0.bytes(&lexeme) })
     }
 }
 
@@ -70,41 +68,94 @@ pub(crate) struct Lexeme {
     pub(crate) packed: u64,
 }
 
+impl Lexeme {
+    /// The byte of a punctuation.
+    #[inline(always)]
+    pub(crate) fn byte(&self) -> u8 {
+        self.packed.to_le_bytes()[0]
+    }
+}
+
+impl Frequent {
+    /// The same for who needs to know of literals and punctuation only what they are.
+    #[inline(always)]
+    pub(crate) fn lexeme(self) -> Lexeme {
+        let (kind, byte) = match self {
+            Self::Word(word) => return word,
+            Self::Literal => (TokenKind::Number, 0),
+            Self::Open => (TokenKind::Punctuation, b'('),
+            Self::Close => (TokenKind::Punctuation, b')'),
+            Self::Operator(byte) => (TokenKind::Punctuation, byte),
+        };
+        Lexeme { kind, start: 0, end: 0, packed: u64::from(byte) }
+    }
+}
+
 /// The cursor over a text. Copying it is looking ahead.
 #[derive(Clone, Debug)]
 pub(crate) struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
+    /// The block that `at` is in.
+    block: Block,
+    /// Where the one after it begins.
+    next_block: usize,
     /// Between `/*!` and its `*/`.
     conditional: bool,
 }
 
+/// A token of the sorts that most tokens are of, see [`Lexer::frequent`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Frequent {
+    Word(Lexeme),
+    /// Digits only, or a placeholder.
+    Literal,
+    Open,
+    Close,
+    /// Any other punctuation but a sign and a semicolon.
+    Operator(u8),
+}
+
+/// What a token may be, by its first byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Space,
     Word,
+    /// Of a word that may introduce a string.
+    Introducer,
     Digit,
+    Operator,
+    Open,
+    Close,
+    Dot,
+    Star,
+    Placeholder,
     Quote,
     Backquote,
-    /// Starts something longer only together with what follows.
+    /// Something longer only together with what follows, or a sign, or the end of a statement.
     Special,
-    Other,
 }
 
 const CLASSES: [Class; 256] = classes();
 
 const fn classes() -> [Class; 256] {
-    let mut classes = [Class::Other; 256];
+    let mut classes = [Class::Operator; 256];
     let mut byte = 0u8;
     loop {
         classes[byte as usize] = match byte {
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => Class::Space,
             b'0'..=b'9' => Class::Digit,
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | 0x80.. => Class::Word,
+            b'b' | b'B' | b'n' | b'N' | b'x' | b'X' | b'_' => Class::Introducer,
+            b'a'..=b'z' | b'A'..=b'Z' | b'$' | 0x7f.. => Class::Word,
+            b'(' => Class::Open,
+            b')' => Class::Close,
+            b'.' => Class::Dot,
+            b'*' => Class::Star,
+            b'?' => Class::Placeholder,
             b'\'' | b'"' => Class::Quote,
             b'`' => Class::Backquote,
-            b'/' | b'*' | b'-' | b'#' | b'.' | b'@' | b'?' => Class::Special,
-            _ => Class::Other,
+            b'/' | b'-' | b'#' | b'@' | b'+' | b';' => Class::Special,
+            _ => Class::Operator,
         };
         if byte == u8::MAX {
             return classes;
@@ -161,11 +212,7 @@ const CHARACTER_SETS: [&[u8]; 42] = [
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(text: &'a [u8]) -> Self {
-        Self {
-            text,
-            at: 0,
-            conditional: false,
-        }
+        Self { text, at: 0, block: Block::default(), next_block: 0, conditional: false }
     }
 
     pub(crate) fn bytes(&self, lexeme: &Lexeme) -> &'a [u8] {
@@ -182,177 +229,236 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// The next token if it is of a frequent sort; else the cursor stays before it, or at the end.
     #[inline(always)]
-    pub(crate) fn next(&mut self) -> Option<Lexeme> {
+    pub(crate) fn frequent(&mut self) -> Option<Frequent> {
+        let start = self.skip_space();
+        let byte = *self.text.get(start)?;
+        if self.is_word(start) {
+            return self.frequent_word(start, byte);
+        }
+        let token = match CLASSES[usize::from(byte)] {
+            Class::Operator => Frequent::Operator(byte),
+            Class::Open => Frequent::Open,
+            Class::Close => Frequent::Close,
+            Class::Dot if !self.text.get(start + 1).is_some_and(u8::is_ascii_digit) => {
+                Frequent::Operator(byte)
+            }
+            Class::Star if !self.conditional => Frequent::Operator(byte),
+            Class::Placeholder => Frequent::Literal,
+            _ => return None,
+        };
+        self.at = start + 1;
+        Some(token)
+    }
+
+    #[inline(always)]
+    fn frequent_word(&mut self, start: usize, byte: u8) -> Option<Frequent> {
+        let end = self.word_end(start);
+        if byte.is_ascii_digit() {
+            let dotted =
+                self.text.get(end) == Some(&b'.') || follows(self.text, start, |b| b == b'.');
+            if dotted || !chunk::are_digits(self.text, start, end - start) {
+                return None;
+            }
+            self.at = end;
+            return Some(Frequent::Literal);
+        }
+        let packed = chunk::packed(self.text, start, end - start);
+        if byte == b'_' || (end == start + 1 && self.text.get(end) == Some(&b'\'')) {
+            return None;
+        }
+        self.at = end;
+        Some(Frequent::Word(Lexeme { kind: TokenKind::Word, start, end, packed }))
+    }
+
+    /// Behind any number of `, 1`: long lists are worth a loop of their own.
+    #[inline(never)]
+    pub(crate) fn behind_numbers(mut self) -> Self {
         loop {
             let start = self.at;
-            let byte = *self.text.get(start)?;
-            match CLASSES[usize::from(byte)] {
-                Class::Space => self.at = start + 1,
-                Class::Word => return Some(self.word(start)),
-                Class::Other => return Some(self.punctuation(start, byte)),
-                Class::Digit => return Some(self.number(start)),
-                Class::Quote => return Some(self.string(start, start)),
-                Class::Backquote => return Some(self.quoted_name(start)),
-                Class::Special => return Some(self.special(start, byte)),
+            let comma = matches!(self.frequent(), Some(Frequent::Operator(b',')));
+            if !comma || !matches!(self.frequent(), Some(Frequent::Literal)) {
+                // The block at hand may be a later one.
+                (self.at, self.next_block) = (start, 0);
+                return self;
             }
         }
     }
 
+    /// The next token.
     #[inline(always)]
-    fn word(&mut self, start: usize) -> Lexeme {
-        let (length, folded) = chunk::word(chunk::load(self.text, start));
-        let (end, packed) = match length {
-            chunk::SIZE => (chunk::word_end(self.text, start + length), 0),
-            _ => (start + length, folded),
+    pub(crate) fn next(&mut self) -> Option<Lexeme> {
+        let start = self.skip_space();
+        let byte = *self.text.get(start)?;
+        let (kind, end) = match CLASSES[usize::from(byte)] {
+            Class::Word => (TokenKind::Word, self.word_end(start)),
+            class => self.other(start, class),
         };
-        let quote = matches!(self.text.get(end), Some(b'\'' | b'"'));
-        if (quote || folded & 0xff == u64::from(b'_'))
-            && let Some(string) = self.introduced(start, end)
-        {
-            return string;
-        }
-        self.token(TokenKind::Word, start, end, packed)
-    }
-
-    #[inline(always)]
-    fn punctuation(&mut self, start: usize, byte: u8) -> Lexeme {
-        self.token(TokenKind::Punctuation, start, start + 1, u64::from(byte))
-    }
-
-    #[inline(always)]
-    fn token(&mut self, kind: TokenKind, start: usize, end: usize, packed: u64) -> Lexeme {
         self.at = end;
-        Lexeme {
-            kind,
-            start,
-            end,
-            packed,
-        }
-    }
-
-    /// The string that the word from `start` to `end` introduces, if it does.
-    #[cold]
-    fn introduced(&mut self, start: usize, end: usize) -> Option<Lexeme> {
-        let word = self.text.get(start..end)?;
-        if let [b'x' | b'X' | b'b' | b'B' | b'n' | b'N'] = word {
-            return (self.byte(end) == Some(b'\'')).then(|| self.string(start, end));
-        }
-        let name = word.strip_prefix(b"_")?;
-        CHARACTER_SETS
-            .iter()
-            .find(|set| set.eq_ignore_ascii_case(name))?;
-        let rest = self.text.get(end..)?;
-        let quote = end
-            + rest
-                .iter()
-                .take_while(|byte| byte.is_ascii_whitespace())
-                .count();
-        match (self.byte(quote)?, self.byte(quote + 1)) {
-            (b'\'' | b'"', _) => Some(self.string(start, quote)),
-            (b'x' | b'X' | b'b' | b'B' | b'n' | b'N', Some(b'\'')) => {
-                Some(self.string(start, quote + 1))
-            }
-            (b'0', Some(b'x' | b'b')) => {
-                let end = chunk::word_end(self.text, quote);
-                Some(self.token(TokenKind::String, start, end, 0))
-            }
-            _ => None,
-        }
-    }
-
-    fn string(&mut self, start: usize, quote: usize) -> Lexeme {
-        let end = quoted_end(self.text, quote);
-        self.token(TokenKind::String, start, end, 0)
-    }
-
-    fn quoted_name(&mut self, start: usize) -> Lexeme {
-        let end = quoted_end(self.text, start);
-        self.token(TokenKind::QuotedName, start, end, 0)
-    }
-
-    fn number(&mut self, start: usize) -> Lexeme {
-        // After a dot behind a name comes a name, even of digits only.
-        let name = start.checked_sub(2).is_some_and(|at| {
-            self.byte(at + 1) == Some(b'.') && self.byte(at).is_some_and(ends_name)
-        });
-        match number_end(self.text, start) {
-            Some(end) if !name => self.token(TokenKind::Number, start, end, 0),
-            _ => self.word(start),
-        }
-    }
-
-    fn special(&mut self, start: usize, byte: u8) -> Lexeme {
-        match (byte, self.byte(start + 1)) {
-            (b'?', _) => self.token(TokenKind::Placeholder, start, start + 1, 0),
-            (b'@', _) => self.variable(start),
-            (b'#', _) => self.line_comment(start),
-            (b'-', Some(b'-')) if self.byte(start + 2).is_none_or(|next| next <= b' ') => {
-                self.line_comment(start)
-            }
-            (b'/', Some(b'*')) => self.block_comment(start),
-            (b'*', Some(b'/')) if self.conditional => {
-                self.conditional = false;
-                self.token(TokenKind::ConditionalEnd, start, start + 2, 0)
-            }
-            (b'.', Some(b'0'..=b'9')) if !self.follows_name(start) => {
-                let end = number_end(self.text, start).unwrap_or(start + 1);
-                self.token(TokenKind::Number, start, end, 0)
-            }
-            _ => self.punctuation(start, byte),
-        }
-    }
-
-    fn follows_name(&self, start: usize) -> bool {
-        start
-            .checked_sub(1)
-            .and_then(|at| self.byte(at))
-            .is_some_and(ends_name)
-    }
-
-    fn variable(&mut self, start: usize) -> Lexeme {
-        let system = self.byte(start + 1) == Some(b'@');
-        let name = start + 1 + usize::from(system);
-        let end = match self.byte(name) {
-            Some(b'\'' | b'"' | b'`') => quoted_end(self.text, name),
-            _ => dotted_end(self.text, name),
+        let packed = match kind {
+            TokenKind::Word => chunk::packed(self.text, start, end - start),
+            TokenKind::Punctuation => u64::from(byte),
+            _ => 0,
         };
-        match (end == name, system) {
-            (true, _) => self.punctuation(start, b'@'),
-            (false, true) => self.token(TokenKind::SystemVariable, start, end, 0),
-            (false, false) => self.token(TokenKind::UserVariable, start, end, 0),
+        Some(Lexeme { kind, start, end, packed })
+    }
+
+    /// Moves to the next token, or to the end of the text, and loads the block that it is in.
+    #[inline(always)]
+    fn skip_space(&mut self) -> usize {
+        loop {
+            if self.at >= self.next_block {
+                let block = self.at - self.at % block::SIZE;
+                self.block = Block::new(self.text, block);
+                self.next_block = block + block::SIZE;
+            }
+            let solid = self.block.solid >> (self.at % block::SIZE);
+            if solid != 0 {
+                self.at += solid.trailing_zeros() as usize;
+                return self.at;
+            }
+            self.at = self.next_block;
         }
     }
 
-    fn line_comment(&mut self, start: usize) -> Lexeme {
-        let end = chunk::find(self.text, start, b'\n', b'\n');
-        self.token(TokenKind::Comment, start, end, 0)
+    /// Does the byte at `at`, in this block, belong to a word?
+    #[inline(always)]
+    fn is_word(&self, at: usize) -> bool {
+        (self.block.words >> (at % block::SIZE)) & 1 != 0
     }
 
-    fn block_comment(&mut self, start: usize) -> Lexeme {
-        let inside = start + 2;
-        let code = match (self.byte(inside), self.byte(inside + 1)) {
-            (Some(b'!'), _) => inside + 1,
-            (Some(b'M'), Some(b'!')) => inside + 2,
-            _ => {
-                let end = block_end(self.text, inside);
-                return self.token(TokenKind::Comment, start, end, 0);
-            }
-        };
-        self.conditional = true;
-        let version = self.text.get(code..).unwrap_or_default().iter().take(6);
-        let end = code + version.take_while(|byte| byte.is_ascii_digit()).count();
-        self.token(TokenKind::ConditionalStart, start, end, 0)
+    /// The end of the word that starts at `start`, in this block.
+    #[inline(always)]
+    fn word_end(&self, start: usize) -> usize {
+        let rest = self.block.words >> (start % block::SIZE);
+        match start + (!rest).trailing_zeros() as usize {
+            end if end == self.next_block => chunk::word_end(self.text, end),
+            end => end,
+        }
     }
 
-    fn byte(&self, at: usize) -> Option<u8> {
-        self.text.get(at).copied()
+    #[inline(always)]
+    fn other(&mut self, start: usize, class: Class) -> (TokenKind, usize) {
+        let (kind, end) = other(self.text, start, class, self.conditional);
+        match kind {
+            TokenKind::ConditionalStart => self.conditional = true,
+            TokenKind::ConditionalEnd => self.conditional = false,
+            _ => {}
+        }
+        (kind, end)
     }
+}
+
+// The cursor never leaves its registers: what is not inlined gets the text and a place, and answers
+// the place where a token ends.
+
+/// The token at `start` that is no ordinary word, and its end.
+#[inline(never)]
+fn other(text: &[u8], start: usize, class: Class, conditional: bool) -> (TokenKind, usize) {
+    match class {
+        Class::Space | Class::Word => (TokenKind::Word, chunk::word_end(text, start)),
+        Class::Introducer => introduced(text, start),
+        Class::Digit => match number(text, start) {
+            Some(end) => (TokenKind::Number, end),
+            None => (TokenKind::Word, chunk::word_end(text, start)),
+        },
+        Class::Operator | Class::Open | Class::Close => (TokenKind::Punctuation, start + 1),
+        Class::Placeholder => (TokenKind::Placeholder, start + 1),
+        Class::Quote => (TokenKind::String, quoted_end(text, start)),
+        Class::Backquote => (TokenKind::QuotedName, quoted_end(text, start)),
+        Class::Dot | Class::Star | Class::Special => special(text, start, conditional),
+    }
+}
+
+/// A word, or the string or number that it introduces.
+fn introduced(text: &[u8], start: usize) -> (TokenKind, usize) {
+    let end = chunk::word_end(text, start);
+    match introduced_end(text, start, end) {
+        Some(end) => (TokenKind::String, end),
+        None => (TokenKind::Word, end),
+    }
+}
+
+/// The end of the string or number that the word from `start` to `end` introduces, if it does.
+#[cold]
+fn introduced_end(text: &[u8], start: usize, end: usize) -> Option<usize> {
+    let word = text.get(start..end)?;
+    if let [b'x' | b'X' | b'b' | b'B' | b'n' | b'N'] = word {
+        return (text.get(end) == Some(&b'\'')).then(|| quoted_end(text, end));
+    }
+    let name = word.strip_prefix(b"_")?;
+    CHARACTER_SETS.iter().find(|set| set.eq_ignore_ascii_case(name))?;
+    let rest = text.get(end..)?;
+    let quote = end + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    match (text.get(quote)?, text.get(quote + 1)) {
+        (b'\'' | b'"', _) => Some(quoted_end(text, quote)),
+        (b'x' | b'X' | b'b' | b'B' | b'n' | b'N', Some(b'\'')) => Some(quoted_end(text, quote + 1)),
+        (b'0', Some(b'x' | b'b')) => Some(chunk::word_end(text, quote)),
+        _ => None,
+    }
+}
+
+/// The end of what starts with a digit; `None` if it is no number but a name.
+fn number(text: &[u8], start: usize) -> Option<usize> {
+    // After a dot behind a name comes a name, even of digits only.
+    let name = follows(text, start, |byte| byte == b'.')
+        && follows(text, start.saturating_sub(1), ends_name);
+    if name { None } else { number_end(text, start) }
+}
+
+/// Is there a byte before `start`, and is it of that sort?
+fn follows(text: &[u8], start: usize, sort: impl Fn(u8) -> bool) -> bool {
+    start.checked_sub(1).and_then(|at| text.get(at)).is_some_and(|&byte| sort(byte))
+}
+
+fn special(text: &[u8], start: usize, conditional: bool) -> (TokenKind, usize) {
+    let next = text.get(start + 1);
+    match (text.get(start), next) {
+        (Some(b'@'), _) => variable(text, start),
+        (Some(b'#'), _) => (TokenKind::Comment, chunk::find(text, start, b'\n', b'\n')),
+        (Some(b'-'), Some(b'-')) if text.get(start + 2).is_none_or(|&third| third <= b' ') => {
+            (TokenKind::Comment, chunk::find(text, start, b'\n', b'\n'))
+        }
+        (Some(b'/'), Some(b'*')) => block_comment(text, start),
+        (Some(b'*'), Some(b'/')) if conditional => (TokenKind::ConditionalEnd, start + 2),
+        (Some(b'.'), Some(b'0'..=b'9')) if !follows(text, start, ends_name) => {
+            (TokenKind::Number, number_end(text, start).unwrap_or(start + 1))
+        }
+        _ => (TokenKind::Punctuation, start + 1),
+    }
+}
+
+fn variable(text: &[u8], start: usize) -> (TokenKind, usize) {
+    let system = text.get(start + 1) == Some(&b'@');
+    let name = start + 1 + usize::from(system);
+    let end = match text.get(name) {
+        Some(b'\'' | b'"' | b'`') => quoted_end(text, name),
+        _ => dotted_end(text, name),
+    };
+    match (end == name, system) {
+        (true, _) => (TokenKind::Punctuation, start + 1),
+        (false, true) => (TokenKind::SystemVariable, end),
+        (false, false) => (TokenKind::UserVariable, end),
+    }
+}
+
+fn block_comment(text: &[u8], start: usize) -> (TokenKind, usize) {
+    let inside = start + 2;
+    let code = match (text.get(inside), text.get(inside + 1)) {
+        (Some(b'!'), _) => inside + 1,
+        (Some(b'M'), Some(b'!')) => inside + 2,
+        _ => return (TokenKind::Comment, block_end(text, inside)),
+    };
+    let version = text.get(code..).unwrap_or_default().iter().take(6);
+    let digits = version.take_while(|byte| byte.is_ascii_digit()).count();
+    (TokenKind::ConditionalStart, code + digits)
 }
 
 /// May a name without quotes, or one in backquotes, end with this byte?
 fn ends_name(byte: u8) -> bool {
-    byte == b'`' || matches!(CLASSES[usize::from(byte)], Class::Word | Class::Digit)
+    byte == b'`'
+        || matches!(CLASSES[usize::from(byte)], Class::Word | Class::Introducer | Class::Digit)
 }
 
 /// One behind the quote that closes the one at `quote`, which may be of any kind.

@@ -24,7 +24,9 @@
 //!   processor overlaps the two.
 //! - The class needs the first word only, except for the few verbs that announce another one.
 
+mod block;
 mod chunk;
+pub mod comments;
 mod digest;
 pub mod effects;
 mod functions;

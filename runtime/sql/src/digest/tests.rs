@@ -38,22 +38,10 @@ const GROUPS: [&[&str]; 28] = [
         "/* c */SELECT/**/1/* c */;",
     ],
     &["SELECT 1, 2", "SELECT -1,'b'"],
-    &[
-        "SELECT a",
-        "SELECT  A",
-        "SELECT a -- 1",
-        "SELECT a --\n",
-        "SELECT a --",
-    ],
+    &["SELECT a", "SELECT  A", "SELECT a -- 1", "SELECT a --\n", "SELECT a --"],
     &["SELECT `a`"],
     &["SELECT `A`"],
-    &[
-        "SELECT a - 1",
-        "SELECT a-2",
-        "select a\n-\n3",
-        "SELECT a - -1",
-        "SELECT a--1",
-    ],
+    &["SELECT a - 1", "SELECT a-2", "select a\n-\n3", "SELECT a - -1", "SELECT a--1"],
     &[
         "SELECT * FROM t WHERE id IN (1)",
         "SELECT * FROM t WHERE id IN (1,2,3)",
@@ -61,10 +49,7 @@ const GROUPS: [&[&str]; 28] = [
         "SELECT * FROM t WHERE id IN (-1, 'x', NULL)",
         "SELECT * FROM t WHERE id IN (NULL)",
     ],
-    &[
-        "SELECT * FROM t WHERE id IN (a, 2, 3)",
-        "SELECT * FROM t WHERE id IN (a, 2)",
-    ],
+    &["SELECT * FROM t WHERE id IN (a, 2, 3)", "SELECT * FROM t WHERE id IN (a, 2)"],
     &[
         "SELECT * FROM t WHERE id IN (SELECT x FROM u WHERE y IN (1, 2)) AND z = 1",
         "SELECT * FROM t WHERE id IN (SELECT x FROM u WHERE y IN (1)) AND z = 2",
@@ -99,10 +84,7 @@ const GROUPS: [&[&str]; 28] = [
     &["SELECT @a"],
     &["SELECT @b"],
     &["SELECT @@a"],
-    &[
-        "/*!40101 SET NAMES utf8 */",
-        "/*!40101   set names /* really */ utf8*/;",
-    ],
+    &["/*!40101 SET NAMES utf8 */", "/*!40101   set names /* really */ utf8*/;"],
     &["/*!40102 SET NAMES utf8 */"],
     &["SET NAMES utf8"],
     &["SELECT 12345678 FROM t.1a", "SELECT 1 FROM t.1a"],
@@ -116,11 +98,7 @@ fn texts_of_one_group_and_no_others_are_equal() {
             assert_eq!(digest(text), digest(group[0]), "{text}");
             assert_eq!(normal(text), normal(group[0]), "{text}");
         }
-        for (other, texts) in GROUPS
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != index)
-        {
+        for (other, texts) in GROUPS.iter().enumerate().filter(|(other, _)| *other != index) {
             assert_ne!(normal(group[0]), normal(texts[0]), "{index} {other}");
             assert_ne!(digest(group[0]), digest(texts[0]), "{index} {other}");
         }
