@@ -37,6 +37,8 @@ impl Tidegate {
     pub fn start_with_plugins(setup: Setup, installed: &[(&str, &str)]) -> Self {
         let mut tidegate = Self::launch(setup, installed);
         tidegate.wait_for_status("/readyz", 200);
+        let refused = tidegate.log().into_iter().find(|line| line.contains("cannot be used"));
+        assert_eq!(refused, None, "a plugin was not loaded");
         tidegate
     }
 

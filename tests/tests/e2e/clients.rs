@@ -20,7 +20,7 @@ fn both_plugins(setup: Setup) -> Tidegate {
     let setup = setup
         .account()
         .sidecar("10-user-router", &router_config())
-        .sidecar("20-read-write-split", &split_config(1000));
+        .sidecar("20-read-write-split", &split_config("1s"));
     Tidegate::start_with_plugins(
         setup,
         &[("10-user-router", "user-router"), ("20-read-write-split", "read-write-split")],

@@ -11,15 +11,15 @@ use tidegate_tests::{MariaDbPair, Setup, Tidegate, wait::becomes_true};
 
 use crate::support::{answered_by, connect, run, server_error, try_connect, value};
 
-/// `read-write-split`, with a sticky time in milliseconds.
-fn split(sticky: u32) -> Tidegate {
+/// `read-write-split`, with the time that a session stays on the primary after a write.
+fn split(sticky: &str) -> Tidegate {
     let setup =
         Setup::pair(MariaDbPair::shared()).sidecar("read-write-split", &split_config(sticky));
     Tidegate::start_with_plugins(setup, &[("read-write-split", "read-write-split")])
 }
 
-pub(crate) fn split_config(sticky: u32) -> String {
-    format!("[config]\nupstream = \"{UPSTREAM}\"\nsticky_ms = {sticky}\n")
+pub(crate) fn split_config(sticky: &str) -> String {
+    format!("[config]\nupstream = \"{UPSTREAM}\"\nsticky = \"{sticky}\"\n")
 }
 
 pub(crate) fn router_config() -> String {
@@ -32,7 +32,7 @@ pub(crate) fn router_config() -> String {
 async fn reads_go_to_the_replica_and_writes_to_the_primary() {
     let pair = MariaDbPair::shared();
     let database = pair.database("routing_split");
-    let tidegate = split(0);
+    let tidegate = split("0s");
     let mut connection = connect(&tidegate, database).await;
     assert_eq!(answered_by(&mut connection).await, REPLICA_ID);
     run(&mut connection, "create table t (id int auto_increment primary key, server int)").await;
@@ -44,7 +44,7 @@ async fn reads_go_to_the_replica_and_writes_to_the_primary() {
 
 #[tokio::test]
 async fn everything_in_a_transaction_goes_to_the_primary() {
-    let tidegate = split(0);
+    let tidegate = split("0s");
     let mut connection = connect(&tidegate, "").await;
     for (begin, end) in [
         ("begin", "commit"),
@@ -67,7 +67,7 @@ async fn server_of(connection: &mut Conn, statement: &str) -> u32 {
 #[tokio::test]
 async fn reads_that_are_more_than_reads_go_to_the_primary() {
     let database = MariaDbPair::shared().database("routing_effects");
-    let tidegate = split(0);
+    let tidegate = split("0s");
     let mut connection = connect(&tidegate, database).await;
     run(&mut connection, "create table t (a int primary key); insert into t values (1)").await;
     MariaDbPair::shared().wait_for_replica();
@@ -97,7 +97,7 @@ async fn reads_that_are_more_than_reads_go_to_the_primary() {
 #[tokio::test]
 async fn prepared_statements_are_split_too() {
     let database = MariaDbPair::shared().database("routing_prepared");
-    let tidegate = split(0);
+    let tidegate = split("0s");
     let mut connection = connect(&tidegate, database).await;
     run(&mut connection, "create table t (a int)").await;
     MariaDbPair::shared().wait_for_replica();
@@ -115,7 +115,7 @@ async fn prepared_statements_are_split_too() {
 #[tokio::test]
 async fn a_session_reads_its_own_writes_for_as_long_as_it_is_sticky() {
     let database = MariaDbPair::shared().database("routing_sticky");
-    let tidegate = split(400);
+    let tidegate = split("400ms");
     let mut connection = connect(&tidegate, database).await;
     run(&mut connection, "create table t (a int)").await;
     run(&mut connection, "insert into t values (1)").await;
@@ -135,7 +135,7 @@ async fn a_session_reads_its_own_writes_for_as_long_as_it_is_sticky() {
 
 #[tokio::test]
 async fn what_a_session_has_set_holds_on_every_server_that_it_uses() {
-    let tidegate = split(0);
+    let tidegate = split("0s");
     let mut connection = connect(&tidegate, "").await;
     run(&mut connection, "set session sql_mode = 'ANSI_QUOTES'").await;
     run(&mut connection, "set names latin1").await;
@@ -187,7 +187,7 @@ async fn databases_are_routed_by_their_names() {
 async fn both_plugins_together_split_what_the_router_leaves_to_them() {
     let setup = Setup::pair(MariaDbPair::shared())
         .sidecar("10-user-router", &router_config())
-        .sidecar("20-read-write-split", &split_config(0));
+        .sidecar("20-read-write-split", &split_config("0s"));
     let tidegate = Tidegate::start_with_plugins(
         setup,
         &[("10-user-router", "user-router"), ("20-read-write-split", "read-write-split")],
