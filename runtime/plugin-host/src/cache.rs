@@ -5,7 +5,7 @@
 //! same session. So a plugin may look at the session's state and still allow reuse.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use tidegate_hook::SessionContext;
 
@@ -23,7 +23,7 @@ pub(crate) struct Cache {
     scopes: Vec<Scope>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     digest: u64,
     identity: u64,
@@ -105,6 +105,16 @@ impl Key {
     }
 }
 
+impl Hash for Key {
+    /// The identity and the fingerprint of a text are as good as random, so that the parts can be
+    /// taken together before they are hashed.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.digest);
+        let flags = u64::from(self.flags).rotate_left(40);
+        state.write_u64(self.identity ^ self.within.rotate_left(17) ^ flags);
+    }
+}
+
 /// Starts each hash with a number that clients cannot know, so that they cannot fill one bucket.
 #[derive(Clone, Debug)]
 struct Seed(u64);
@@ -136,10 +146,6 @@ impl Hasher for Folded {
         #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
         let (low, high) = (product as u64, (product >> 64) as u64);
         self.hash = low ^ high;
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(number.into());
     }
 
     fn write(&mut self, bytes: &[u8]) {

@@ -38,6 +38,50 @@ fn a_broken_plugin_at_the_start_is_left_out() {
 }
 
 #[test]
+fn what_does_not_link_is_told_what_is_here() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, fixture, from, to) in [
+        ("interface", "kv", "tidegate:plugin/kv@", "tidegate:plugin/kw@"),
+        ("package", "kv", "tidegate:plugin/kv@", "acmegate:plugin/kv@"),
+        ("version", "kv", "plugin/kv@0.1.", "plugin/kv@0.9."),
+        ("function", "kv", "increment", "excrement"),
+        ("export", "noop", "plugin/sql-hooks@0.1.", "plugin/sql-hooks@0.9."),
+    ] {
+        let bytes = replaced(&std::fs::read(component(fixture)).unwrap(), from, to);
+        std::fs::write(dir.path().join(format!("{name}.wasm")), bytes).unwrap();
+    }
+    let test = TestHost::on(dir.path().to_owned(), dir, None);
+    for (name, needs, here) in [
+        ("interface", "it needs tidegate:plugin/kw@0.1.0; this host has 0.1.0: types, targets", ""),
+        ("package", "it needs acmegate:plugin/kv@0.1.0; this host has tidegate:plugin@0.1.0", ""),
+        ("version", "it needs tidegate:plugin/kv@0.9.0; this host has version 0.1.0", ""),
+        ("function", "it needs tidegate:plugin/kv@0.1.0 `excrement`; this host has: ", "increment"),
+        (
+            "export",
+            "it exports tidegate:plugin/sql-hooks@0.9.0; this host calls tidegate",
+            "@0.1.0",
+        ),
+    ] {
+        let error = test.error(name);
+        assert!(error.starts_with(needs) && error.contains(here), "{name}: {error}");
+    }
+}
+
+/// The bytes with each `from` replaced by a `to` of the same length.
+fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = bytes.to_vec();
+    let found: Vec<usize> = (0..bytes.len() - from.len())
+        .filter(|start| bytes[*start..].starts_with(from.as_bytes()))
+        .collect();
+    assert!(!found.is_empty(), "{from} is not in the component");
+    for start in found {
+        bytes[start..start + to.len()].copy_from_slice(to.as_bytes());
+    }
+    bytes
+}
+
+#[test]
 fn a_mistake_in_a_sidecar_file_is_named() {
     let test = TestHost::start(&[("wrong", "noop", "on_failur = 'open'")]);
     let error = test.error("wrong");
