@@ -109,7 +109,7 @@ struct Reader<'a> {
     verb: &'a [u8],
     /// The last three words or signs, the latest first.
     before: [&'a [u8]; 3],
-    before_is_word: bool,
+    before_kind: Option<TokenKind>,
     started: bool,
     /// `INSERT` or `REPLACE` came, which is a function if an opening parenthesis follows.
     maybe_write: bool,
@@ -120,9 +120,7 @@ impl<'a> Reader<'a> {
         let mut effect = match token.kind {
             TokenKind::Word if !self.started => self.verb(token.bytes),
             TokenKind::Word => self.word(token.bytes),
-            TokenKind::Punctuation if token.bytes == b"(" && self.before_is_word => {
-                function(self.before[0], self.before[1])
-            }
+            TokenKind::Punctuation if token.bytes == b"(" => self.call(),
             TokenKind::UserVariable => Effects::USER_VARIABLE,
             TokenKind::SystemVariable => Effects::SYSTEM_VARIABLE,
             TokenKind::Punctuation if token.bytes == b"=" && self.before[0] == b":" => {
@@ -141,8 +139,19 @@ impl<'a> Reader<'a> {
             return effect;
         }
         self.before = [token.bytes, self.before[0], self.before[1]];
-        self.before_is_word = token.kind == TokenKind::Word;
+        self.before_kind = Some(token.kind);
         effect
+    }
+
+    /// An opening parenthesis: what stands before it may be the name of a function.
+    fn call(&self) -> Effects {
+        let [name, before, _] = self.before;
+        match self.before_kind {
+            Some(TokenKind::Word) if before != b"." => function(name, before),
+            // A qualified or quoted name is none of the server's own functions.
+            Some(TokenKind::Word | TokenKind::QuotedName) => Effects::FUNCTION_UNKNOWN,
+            _ => Effects::default(),
+        }
     }
 
     /// The first word of a statement.
@@ -257,6 +266,8 @@ mod tests {
             ("SELECT SLEEP(1)", Effects::FUNCTION_ACTS),
             ("SELECT NEXT VALUE FOR s", Effects::FUNCTION_ACTS),
             ("SELECT my_function(a) FROM t", Effects::FUNCTION_UNKNOWN),
+            ("SELECT `my_function`(a) FROM t", Effects::FUNCTION_UNKNOWN),
+            ("SELECT db.now() FROM t", Effects::FUNCTION_UNKNOWN),
             ("CREATE TEMPORARY TABLE t SELECT 1", Effects::TEMPORARY_TABLE),
             ("CREATE OR REPLACE TEMPORARY TABLE t SELECT 1", Effects::TEMPORARY_TABLE),
             ("LOCK TABLES t READ", Effects::TABLE_LOCK),

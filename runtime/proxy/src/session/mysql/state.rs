@@ -13,6 +13,7 @@ use tracing::debug;
 
 use super::Session;
 use super::history::HistoryFull;
+use super::statement::is_change;
 use crate::route::Place;
 
 /// What a statement will have done to the session once the server has accepted it.
@@ -125,7 +126,7 @@ impl Session {
             self.context.state.set(SessionState::READ_ONLY, read_only);
         }
         self.last = Some(place);
-        if matches!(kind, Kind::Write | Kind::Ddl | Kind::Call) {
+        if is_change(kind) {
             self.last_change = Some(place);
             self.context.state.insert(SessionState::WROTE);
         }

@@ -98,6 +98,8 @@ impl Session {
     pub(super) async fn place(&mut self, asked: &Asked) -> Result<Place, LeaseError> {
         let followed = match asked.follows {
             Follows::Nothing => None,
+            // A change has its place; what it wants to know of a read elsewhere it cannot have.
+            Follows::LastStatement if is_change(asked.kind) => None,
             Follows::LastStatement => self.last,
             Follows::LastChange => self.last_change,
         };
@@ -392,6 +394,11 @@ impl Session {
     fn nowhere(&self) -> Place {
         Place { upstream: self.default.upstream, server: usize::MAX }
     }
+}
+
+/// Whether statements of this kind change what is stored.
+pub(super) fn is_change(kind: Kind) -> bool {
+    matches!(kind, Kind::Write | Kind::Ddl | Kind::Call)
 }
 
 /// Sends a command. The inner error is the server's: it may have answered all the same.
