@@ -28,6 +28,9 @@ use crate::tls::{Acceptor, TlsError};
 /// How often a worker that drains looks whether its last session has ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
+/// How often the start looks whether the servers are known.
+const PROBE_LOOK: Duration = Duration::from_millis(5);
+
 /// Why the data plane cannot start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -50,6 +53,7 @@ pub struct Proxy {
     listeners: Vec<Arc<Listener>>,
     upstreams: Arc<[Arc<Upstream>]>,
     discover: Vec<Vec<bool>>,
+    runtime: config::Runtime,
     workers: Vec<Worker>,
 }
 
@@ -68,11 +72,11 @@ impl Proxy {
         }))
     }
 
-    /// Binds all listeners and starts the workers.
+    /// Puts everything together. Nobody is served before [`Self::serve`].
     ///
     /// # Errors
-    /// [`StartError`], and then nothing runs.
-    pub fn start(
+    /// [`StartError`], for what the configuration promises and the machine does not have.
+    pub fn new(
         config: &Config,
         hooks: Arc<dyn Hooks>,
         targets: Arc<Targets>,
@@ -91,14 +95,12 @@ impl Proxy {
         for listener in &config.listeners {
             check_free(listener.bind).map_err(bind_error(listener))?;
         }
-        let workers = (0..config.runtime.workers)
-            .map(|number| Worker::start(number, &listeners, config.runtime.shutdown))
-            .collect::<Result<Vec<_>, _>>()?;
         let discover = config.upstreams.iter().map(|upstream| {
             let servers = upstream.servers.iter();
             servers.map(|server| server.role == config::Role::Discover).collect()
         });
-        Ok(Self { discover: discover.collect(), listeners, upstreams, workers })
+        let (discover, workers) = (discover.collect(), Vec::new());
+        Ok(Self { listeners, upstreams, discover, runtime: config.runtime.clone(), workers })
     }
 
     /// Starts watching the servers, on the runtime of the caller.
@@ -109,6 +111,36 @@ impl Proxy {
                 tokio::spawn(probe_forever(upstream, server, *discover));
             }
         }
+    }
+
+    /// Waits until it is known what each server is, or that it does not answer, so that the first
+    /// session is not sent to a replica that nobody has recognised yet.
+    pub async fn know_servers(&self) {
+        let servers = self.upstreams.iter().zip(&self.discover);
+        for (upstream, discover) in servers {
+            let limit = Instant::now() + upstream.probe.timeout;
+            for (server, discover) in upstream.servers.iter().zip(discover) {
+                while *discover
+                    && upstream.account.is_some()
+                    && !server.is_known()
+                    && Instant::now() < limit
+                {
+                    sleep(PROBE_LOOK).await;
+                }
+            }
+        }
+    }
+
+    /// Starts the workers, which accept clients from now on.
+    ///
+    /// # Errors
+    /// [`StartError::Bind`] or [`StartError::Worker`].
+    pub fn serve(&mut self) -> Result<(), StartError> {
+        for number in 0..self.runtime.workers {
+            let worker = Worker::start(number, &self.listeners, self.runtime.shutdown)?;
+            self.workers.push(worker);
+        }
+        Ok(())
     }
 
     /// Whether clients can be served: every upstream has a server that is up.

@@ -29,8 +29,13 @@ pub(crate) fn run(config: &Config) -> Result<(), Exit> {
         .enable_all()
         .build()
         .map_err(|error| Exit::system(&error))?;
-    let proxy = Proxy::start(config, hooks, targets, &telemetry)
+    let mut proxy = Proxy::new(config, hooks, targets, &telemetry)
         .map_err(|error| Exit::unavailable(&error))?;
+    runtime.block_on(async {
+        proxy.watch_servers();
+        proxy.know_servers().await;
+    });
+    proxy.serve().map_err(|error| Exit::unavailable(&error))?;
     let proxy = Arc::new(proxy);
     runtime.block_on(serve(config, &proxy, plugins.as_ref(), &telemetry))?;
     // The admin interface and the probes hold the proxy; they end with their runtime.
@@ -68,14 +73,13 @@ fn plugins(
     host.map(Some).map_err(|error| Exit::unavailable(&error))
 }
 
-/// Everything that is no session: the admin interface, the probes, and waiting for signals.
+/// Everything that is no session: the admin interface, and waiting for signals.
 async fn serve(
     config: &Config,
     proxy: &Arc<Proxy>,
     plugins: Option<&Arc<PluginHost>>,
     telemetry: &Arc<Telemetry>,
 ) -> Result<(), Exit> {
-    proxy.watch_servers();
     if let Some(admin) = &config.admin {
         let socket = TcpListener::bind(admin.bind).await;
         let socket =

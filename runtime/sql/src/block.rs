@@ -51,8 +51,8 @@ fn load_tail(text: &[u8], at: usize) -> [u8; LANE] {
         return (u128::from_le_bytes(*last) >> (8 * (LANE - rest.len()))).to_le_bytes();
     }
     let mut lane = [0; LANE];
-    for (slot, byte) in lane.iter_mut().zip(rest) {
-        *slot = *byte;
+    if let Some(room) = lane.get_mut(..rest.len()) {
+        room.copy_from_slice(rest);
     }
     lane
 }

@@ -51,17 +51,10 @@ fn normalise<O: Output>(text: &[u8], mut output: O) -> (O, bool) {
     let mut lexer = Lexer::new(text);
     let mut normal = Normal::new();
     loop {
-        let lexeme = match lexer.frequent() {
-            Some(frequent) if normal.is_plain() && normal.plain_step(&frequent) => {
-                write_plain(&mut output, &frequent, &lexer);
-                continue;
-            }
-            Some(frequent) => frequent.lexeme(),
-            None => match lexer.next() {
-                Some(lexeme) => lexeme,
-                None => break,
-            },
-        };
+        if normal.is_plain() {
+            write_plain(&mut lexer, &mut normal, &mut output);
+        }
+        let Some(lexeme) = lexer.next() else { break };
         write(&mut output, normal.step(lexeme.kind, lexeme.packed), |output| match lexeme.kind {
             TokenKind::Word => output.word(lexeme.packed, lexer.bytes(&lexeme)),
             TokenKind::Punctuation => output.punctuation(lexeme.byte()),
@@ -76,15 +69,20 @@ fn normalise<O: Output>(text: &[u8], mut output: O) -> (O, bool) {
     (output, multiple)
 }
 
-/// Writes a token to which no rule applies.
+/// Writes tokens as they are, until one comes that is not frequent or to which a rule may apply.
 #[inline(always)]
-fn write_plain<O: Output>(output: &mut O, token: &Frequent, lexer: &Lexer<'_>) {
-    match token {
-        Frequent::Word(word) => output.word(word.packed, lexer.bytes(word)),
-        Frequent::Operator(byte) => output.punctuation(*byte),
-        Frequent::Literal => output.punctuation(b'?'),
-        Frequent::Open => output.punctuation(b'('),
-        Frequent::Close => output.punctuation(b')'),
+fn write_plain<O: Output>(lexer: &mut Lexer<'_>, normal: &mut Normal, output: &mut O) {
+    while let Some(token) = lexer.frequent() {
+        if !normal.plain_step(&token) {
+            return lexer.unread_byte();
+        }
+        match token {
+            Frequent::Word(word) => output.word(word.packed, lexer.bytes(&word)),
+            Frequent::Operator(byte) => output.punctuation(byte),
+            Frequent::Literal => output.punctuation(b'?'),
+            Frequent::Open => output.punctuation(b'('),
+            Frequent::Close => output.punctuation(b')'),
+        }
     }
 }
 

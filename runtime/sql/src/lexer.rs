@@ -76,21 +76,6 @@ impl Lexeme {
     }
 }
 
-impl Frequent {
-    /// The same for who needs to know of literals and punctuation only what they are.
-    #[inline(always)]
-    pub(crate) fn lexeme(self) -> Lexeme {
-        let (kind, byte) = match self {
-            Self::Word(word) => return word,
-            Self::Literal => (TokenKind::Number, 0),
-            Self::Open => (TokenKind::Punctuation, b'('),
-            Self::Close => (TokenKind::Punctuation, b')'),
-            Self::Operator(byte) => (TokenKind::Punctuation, byte),
-        };
-        Lexeme { kind, start: 0, end: 0, packed: u64::from(byte) }
-    }
-}
-
 /// The cursor over a text. Copying it is looking ahead.
 #[derive(Clone, Debug)]
 pub(crate) struct Lexer<'a> {
@@ -256,20 +241,29 @@ impl<'a> Lexer<'a> {
     fn frequent_word(&mut self, start: usize, byte: u8) -> Option<Frequent> {
         let end = self.word_end(start);
         if byte.is_ascii_digit() {
-            let dotted =
-                self.text.get(end) == Some(&b'.') || follows(self.text, start, |b| b == b'.');
-            if dotted || !chunk::are_digits(self.text, start, end - start) {
-                return None;
-            }
-            self.at = end;
+            self.at = self.small_number_end(start)?;
             return Some(Frequent::Literal);
         }
-        let packed = chunk::packed(self.text, start, end - start);
         if byte == b'_' || (end == start + 1 && self.text.get(end) == Some(&b'\'')) {
             return None;
         }
+        let packed = chunk::packed(self.text, start, end - start);
         self.at = end;
         Some(Frequent::Word(Lexeme { kind: TokenKind::Word, start, end, packed }))
+    }
+
+    /// The end of a number of a few digits and nothing else, which most numbers are.
+    #[inline(always)]
+    fn small_number_end(&self, start: usize) -> Option<usize> {
+        let end = self.word_end(start);
+        let dotted = self.text.get(end) == Some(&b'.') || follows(self.text, start, |b| b == b'.');
+        (!dotted && chunk::are_digits(self.text, start, end - start)).then_some(end)
+    }
+
+    /// Before the token of one byte that was just read.
+    #[inline(always)]
+    pub(crate) fn unread_byte(&mut self) {
+        self.at -= 1;
     }
 
     /// Behind any number of `, 1`: long lists are worth a loop of their own.
@@ -293,6 +287,10 @@ impl<'a> Lexer<'a> {
         let byte = *self.text.get(start)?;
         let (kind, end) = match CLASSES[usize::from(byte)] {
             Class::Word => (TokenKind::Word, self.word_end(start)),
+            class @ Class::Digit => match self.small_number_end(start) {
+                Some(end) => (TokenKind::Number, end),
+                None => self.other(start, class),
+            },
             class => self.other(start, class),
         };
         self.at = end;

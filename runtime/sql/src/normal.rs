@@ -123,8 +123,8 @@ impl Normal {
         self.plain
     }
 
-    /// Takes a frequent token while it is plain. False if a rule applies after all, so that
-    /// [`Self::step`] must take the token.
+    /// Takes a frequent token while it is plain. False if it is a parenthesis to which a rule applies,
+    /// so that [`Self::step`] must take it.
     #[inline(always)]
     pub(crate) fn plain_step(&mut self, token: &Frequent) -> bool {
         self.before = match token {

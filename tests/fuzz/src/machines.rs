@@ -8,7 +8,7 @@ use tidegate_mysql_wire::auth::{Credential, Flow, Method, Verifier};
 use tidegate_mysql_wire::capabilities::SUPPORTED_BY_CLIENT_SIDE;
 use tidegate_mysql_wire::downstream::{self, Auth, ClientTls, Offer};
 use tidegate_mysql_wire::frame::{self, Packet, Packets};
-use tidegate_mysql_wire::relay::{Expect, Scan, Scanner, Summary, Translator};
+use tidegate_mysql_wire::relay::{Expect, Scan, Scanner, Side, Summary, Translator};
 use tidegate_mysql_wire::status::StatusFlags;
 use tidegate_mysql_wire::upstream::{self, Dial, LoginError, ServerTls};
 use tidegate_wire::Violation;
@@ -161,7 +161,7 @@ pub fn relay_scanner(data: &[u8]) -> bool {
     let (setting, stream) = split_first(data);
     let (at, stream) = split_first(stream);
     let scan = |at: usize| {
-        let mut scanner = Scanner::new(expect(setting), setting & 8 == 8);
+        let mut scanner = Scanner::new(expect(setting), setting & 8 == 8, 1);
         follow(stream, at, |bytes| scanner.scan(bytes)).map(|end| (end, scanner.summary()))
     };
     let whole = scan(stream.len());
@@ -174,7 +174,10 @@ pub fn relay_translator(data: &[u8]) -> bool {
     let (setting, stream) = split_first(data);
     let (at, stream) = split_first(stream);
     let translate = |at: usize| -> Result<(Scan, Summary, BytesMut), Violation> {
-        let mut translator = Translator::new(expect(setting), setting & 8 != 8);
+        let mut translator = {
+            let side = |deprecate_eof| Side { deprecate_eof, sequence: 1 };
+            Translator::new(expect(setting), side(setting & 8 != 8), side(setting & 8 == 8))
+        };
         let mut out = BytesMut::new();
         let end = follow(stream, at, |bytes| translator.translate(bytes, &mut out))?;
         Ok((end, translator.summary(), out))

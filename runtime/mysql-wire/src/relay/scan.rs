@@ -35,11 +35,12 @@ pub(super) struct Frame {
 }
 
 impl Scanner {
-    /// A scanner for the reply to a command that was sent with sequence number 0.
+    /// A scanner for the reply to a command. `sequence` is the number of its first packet: as many
+    /// as the command had frames.
     #[must_use]
-    pub fn new(expect: Expect, deprecate_eof: bool) -> Self {
+    pub fn new(expect: Expect, deprecate_eof: bool, sequence: u8) -> Self {
         let grammar = Grammar::new(expect, deprecate_eof);
-        Self { grammar, remaining: 0, continues: false, sequence: 1 }
+        Self { grammar, remaining: 0, continues: false, sequence }
     }
 
     /// Looks at the bytes that were not forwarded yet.

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use tidegate_wire::Violation;
 
-use super::{Expect, Scanner, Summary, Translator};
+use super::{Expect, Scanner, Side, Summary, Translator};
 use crate::capabilities::Capabilities;
 use crate::error_code::ER_UNKNOWN;
 use crate::frame::{self, PAYLOAD_MAX};
@@ -63,7 +63,7 @@ fn prepare(capabilities: Capabilities) -> BytesMut {
 
 /// Feeds a reply in pieces that end at `cuts`; what is forwarded must be the reply.
 fn scan(expect: Expect, deprecate_eof: bool, reply: &[u8], cuts: &[usize]) -> Summary {
-    let mut scanner = Scanner::new(expect, deprecate_eof);
+    let mut scanner = Scanner::new(expect, deprecate_eof, 1);
     let mut forwarded = 0;
     let mut done = false;
     for cut in cuts.iter().copied().chain([reply.len()]) {
@@ -121,9 +121,15 @@ fn a_cursor_has_no_rows_yet() {
     assert_eq!(summary.status, Some(status));
 }
 
+/// Between two that disagree about EOF packets.
+fn translator(expect: Expect, client_deprecates: bool) -> Translator {
+    let side = |deprecate_eof| Side { deprecate_eof, sequence: 1 };
+    Translator::new(expect, side(client_deprecates), side(!client_deprecates))
+}
+
 /// Translates in pieces and joins what comes out.
 fn translate(expect: Expect, client_deprecates: bool, reply: &[u8], cuts: &[usize]) -> Vec<u8> {
-    let mut translator = Translator::new(expect, client_deprecates);
+    let mut translator = translator(expect, client_deprecates);
     let mut out = BytesMut::new();
     let mut taken = 0;
     let mut done = false;
@@ -160,6 +166,27 @@ fn a_translated_reply_is_what_the_other_kind_of_server_would_have_sent() {
 }
 
 #[test]
+fn a_command_of_more_frames_has_a_reply_with_higher_numbers() {
+    for capabilities in [PLAIN, DEPRECATES] {
+        let deprecate_eof = capabilities.contains(Capabilities::DEPRECATE_EOF);
+        let reply = |mut sequence: u8| {
+            let mut out = BytesMut::new();
+            let rows = vec![vec![Some(b"a".to_vec())]; 3];
+            let status = StatusFlags::AUTOCOMMIT;
+            result_set(&mut out, &mut sequence, &columns(1), &rows, capabilities, status);
+            out
+        };
+        let side = |sequence| Side { deprecate_eof, sequence };
+        let mut translator = Translator::new(Expect::Results, side(3), side(1));
+        let mut out = BytesMut::new();
+        assert!(translator.translate(&reply(1), &mut out).unwrap().done);
+        assert_eq!(out, reply(3));
+        let mut scanner = Scanner::new(Expect::Results, deprecate_eof, 3);
+        assert!(scanner.scan(&reply(3)).unwrap().done);
+    }
+}
+
+#[test]
 fn a_row_of_many_frames_is_one_row() {
     let mut out = BytesMut::new();
     let rows = vec![vec![Some(vec![0xfe; PAYLOAD_MAX + 10])]];
@@ -170,7 +197,7 @@ fn a_row_of_many_frames_is_one_row() {
 
 #[test]
 fn what_cannot_be_a_reply_is_a_violation() {
-    let scan = |expect, bytes: &[u8]| Scanner::new(expect, true).scan(bytes).unwrap_err();
+    let scan = |expect, bytes: &[u8]| Scanner::new(expect, true, 1).scan(bytes).unwrap_err();
     // A request for a local file, which nobody was offered.
     let infile = [2, 0, 0, 1, 0xfb, b'x'];
     assert!(matches!(scan(Expect::Results, &infile), Violation::Unexpected { .. }));
@@ -202,10 +229,10 @@ fn random_bytes_never_panic() {
             bytes[..4].copy_from_slice(&[len, 0, 0, 1]);
         }
         for expect in [Expect::Simple, Expect::Results, Expect::Prepared, Expect::Rows] {
-            let scanned = Scanner::new(expect, true).scan(&bytes);
+            let scanned = Scanner::new(expect, true, 1).scan(&bytes);
             assert!(scanned.is_err() || scanned.is_ok_and(|scan| scan.forward <= bytes.len()));
             let mut out = BytesMut::new();
-            let taken = Translator::new(expect, true).translate(&bytes, &mut out);
+            let taken = translator(expect, true).translate(&bytes, &mut out);
             assert!(taken.is_err() || taken.is_ok_and(|scan| scan.forward <= bytes.len()));
         }
     }

@@ -1,7 +1,8 @@
-//! Bridging a client and a server of which only one knows `CLIENT_DEPRECATE_EOF`.
+//! Bridging a client and a server that number their packets differently: because only one of them
+//! knows `CLIENT_DEPRECATE_EOF`, or because the command had not as many frames for both.
 //!
 //! The EOF after column definitions is dropped or made up, the packet that ends the rows changes
-//! its form, and the sequence numbers after either are shifted. Rows are copied once, unread.
+//! its form, and all sequence numbers are written anew. Rows are copied once, unread.
 
 use bytes::{BufMut, BytesMut};
 use tidegate_wire::Violation;
@@ -14,23 +15,37 @@ use crate::status::StatusFlags;
 /// No terminator is longer than this; what a server adds to it (session state) is bounded too.
 const TERMINATOR_MAX: usize = 64 << 10;
 
-/// Follows one reply and writes it anew for a client of the other kind.
+/// What is true of one side of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// It has agreed on `CLIENT_DEPRECATE_EOF`.
+    pub deprecate_eof: bool,
+    /// The number of the reply's first packet.
+    pub sequence: u8,
+}
+
+/// Follows one reply and writes it anew for a client of another kind.
 #[derive(Clone, Debug)]
 pub struct Translator {
     scanner: Scanner,
-    /// The client leaves out EOF packets; the server does not. Or the other way round.
-    client_deprecates: bool,
+    client: Side,
+    server_deprecates: bool,
     sequence: u8,
     /// Bytes of the frame at hand that are still to be copied.
     remaining: usize,
 }
 
 impl Translator {
-    /// For a client that deprecates EOF and a server that does not, or the reverse.
+    /// From what a server sends to what a client expects.
     #[must_use]
-    pub fn new(expect: Expect, client_deprecates: bool) -> Self {
-        let scanner = Scanner::new(expect, !client_deprecates);
-        Self { scanner, client_deprecates, sequence: 1, remaining: 0 }
+    pub fn new(expect: Expect, client: Side, server: Side) -> Self {
+        Self {
+            scanner: Scanner::new(expect, server.deprecate_eof, server.sequence),
+            client,
+            server_deprecates: server.deprecate_eof,
+            sequence: client.sequence,
+            remaining: 0,
+        }
     }
 
     /// Translates what has come. [`Scan::forward`] is the number of bytes that were taken.
@@ -78,8 +93,10 @@ impl Translator {
             return Ok(None);
         };
         let body = &bytes[HEADER_LEN..];
-        let terminator = !frame.continuation && frame.seen == Seen::RowsEnd;
-        let whole = terminator || frame.seen == Seen::ColumnsEnd || frame.seen == Seen::LastColumn;
+        let translated = self.client.deprecate_eof != self.server_deprecates;
+        let seen = if translated && !frame.continuation { frame.seen } else { Seen::Other };
+        let terminator = seen == Seen::RowsEnd;
+        let whole = terminator || seen == Seen::ColumnsEnd || seen == Seen::LastColumn;
         if whole && frame.len > body.len() {
             if terminator && frame.len > TERMINATOR_MAX {
                 return Err(Violation::Malformed { what: "end of a result" });
@@ -88,7 +105,7 @@ impl Translator {
             self.scanner = before;
             return Ok(None);
         }
-        match frame.seen {
+        match seen {
             Seen::ColumnsEnd => return Ok(Some(HEADER_LEN + frame.len)),
             Seen::RowsEnd => {
                 self.end(out);
@@ -113,7 +130,7 @@ impl Translator {
     }
 
     fn end(&mut self, out: &mut BytesMut) {
-        if !self.client_deprecates {
+        if !self.client.deprecate_eof {
             return self.eof(out);
         }
         let status = self.status();

@@ -51,6 +51,11 @@ impl Health {
         }
     }
 
+    /// Nothing has failed since it last answered.
+    pub(crate) fn is_well(&self) -> bool {
+        self.failures == 0
+    }
+
     /// Not ejected, or its pause is over and it may be tried.
     pub(crate) fn may_try(&self, now: Instant) -> bool {
         self.ejected_until.is_none_or(|until| now >= until)

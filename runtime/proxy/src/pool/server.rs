@@ -109,6 +109,11 @@ impl Server {
         }
     }
 
+    /// A probe has found out what it is, or that it does not answer.
+    pub(crate) fn is_known(&self) -> bool {
+        self.role() != Role::Unknown || !locked(&self.health).is_well()
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         self.up.load(Ordering::Relaxed)
     }

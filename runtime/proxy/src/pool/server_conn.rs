@@ -121,20 +121,22 @@ impl ServerConn {
     }
 }
 
-/// Appends a command packet with sequence number 0.
-pub(crate) fn write_command(out: &mut BytesMut, command: Command, argument: &[u8]) {
+/// Appends a command packet with sequence number 0. Returns the number of its reply's first packet.
+pub(crate) fn write_command(out: &mut BytesMut, command: Command, argument: &[u8]) -> u8 {
     let mut sequence = 0;
     if argument.len() < frame::PAYLOAD_MAX - 1 {
         out.reserve(HEADER_LEN + 1 + argument.len());
         out.put_slice(&Header { len: argument.len() + 1, sequence }.encode());
         out.put_u8(command as u8);
         out.put_slice(argument);
+        sequence = 1;
     } else {
         let mut payload = Vec::with_capacity(argument.len() + 1);
         payload.push(command as u8);
         payload.extend_from_slice(argument);
         frame::write(out, &mut sequence, &payload);
     }
+    sequence
 }
 
 fn row(packet: &[u8], columns: usize) -> Result<Vec<Option<Vec<u8>>>, Violation> {

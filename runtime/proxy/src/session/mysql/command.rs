@@ -128,6 +128,11 @@ impl Rest {
         self.outstanding == 0 && !self.continues
     }
 
+    /// The number of the frame that would follow: of the reply, once [`Self::is_done`].
+    pub(super) fn sequence(&self) -> u8 {
+        self.sequence
+    }
+
     /// Takes the next piece that is in the inbox, waiting for it: so many bytes at its front
     /// belong to the command.
     pub(super) async fn next(&mut self, client: &mut Conn) -> Result<usize, ClientLost> {
@@ -152,15 +157,15 @@ impl Rest {
     }
 }
 
-/// Drops a command that is not going anywhere.
-pub(super) async fn discard(client: &mut Conn, head: &Head, max: usize) -> Result<(), ClientLost> {
+/// Drops a command that is not going anywhere. Returns the number of its reply's first packet.
+pub(super) async fn discard(client: &mut Conn, head: &Head, max: usize) -> Result<u8, ClientLost> {
     client.inbox.consume(head.framed());
     let mut rest = Rest::of(head, max);
     while !rest.is_done() {
         let piece = rest.next(client).await?;
         client.inbox.consume(piece);
     }
-    Ok(())
+    Ok(rest.sequence())
 }
 
 fn check(len: usize, max: usize) -> Result<(), Violation> {

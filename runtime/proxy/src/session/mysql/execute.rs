@@ -97,11 +97,11 @@ impl Session {
         packet: BytesMut,
         asked: &Asked,
     ) -> Result<Option<Done>, End> {
-        if !self.begin(place, Outgoing::Packet(packet), asked).await? {
+        if !self.begin(place, Outgoing::Packet(packet, 1), asked).await? {
             return Ok(None);
         }
         if let Err(lost) = self.adopt(place, id).await {
-            Box::pin(self.lost(place, asked, &lost, Some(1))).await?;
+            Box::pin(self.lost(place, asked, &lost, Some(self.reply_sequence))).await?;
             return Ok(None);
         }
         self.relay_from(place, Expect::Prepared, asked).await
@@ -286,12 +286,12 @@ impl Session {
             Ok(Err(refused)) => {
                 self.discard(head).await?;
                 self.finish(asked, place, OutcomeKind::ServerError, refused.code, 0);
-                self.send_error(1, &refused).await?;
+                self.send_error(self.reply_sequence, &refused).await?;
                 Ok(false)
             }
             Err(lost) => {
                 self.discard(head).await?;
-                Box::pin(self.lost(place, asked, &lost, Some(1))).await?;
+                Box::pin(self.lost(place, asked, &lost, Some(self.reply_sequence))).await?;
                 Ok(false)
             }
         }
@@ -324,7 +324,7 @@ impl Session {
             Some(&ErrPacket::MARK) => Err(ErrPacket::decode(first)?),
             _ => Ok(PrepareOk::decode(first)?),
         };
-        swallow(server, Scanner::new(Expect::Prepared, deprecate_eof)).await?;
+        swallow(server, Scanner::new(Expect::Prepared, deprecate_eof, 1)).await?;
         Ok(prepared.map(|ok| {
             held.statements.insert(id, ServerStatement { id: ok.statement_id, types: 0 });
         }))

@@ -28,6 +28,8 @@ pub(super) struct Held {
     pub(super) statements: HashMap<u32, ServerStatement>,
     /// Commands without a reply, to go out with the next one that has.
     pub(super) pending: BytesMut,
+    /// The number of the first packet of the reply to what was sent last.
+    pub(super) reply_sequence: u8,
     /// Something was done on it that the next user must not see.
     pub(super) used: bool,
 }
@@ -40,6 +42,7 @@ impl Held {
             replayed: 0,
             statements: HashMap::new(),
             pending: BytesMut::new(),
+            reply_sequence: 1,
             used: false,
         }
     }

@@ -134,6 +134,7 @@ impl Entered {
             opaque: false,
             history: super::History::default(),
             prepared: super::Prepared::default(),
+            reply_sequence: 1,
         }
     }
 }

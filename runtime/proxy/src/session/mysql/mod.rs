@@ -85,6 +85,8 @@ pub(crate) struct Session {
     opaque: bool,
     history: History,
     prepared: Prepared,
+    /// The number of the next reply's first packet: as many as its command had frames.
+    reply_sequence: u8,
 }
 
 /// Serves one client from its first byte to its last.
@@ -115,6 +117,7 @@ impl Session {
             }
         }
         let head = Head::read(&mut self.client, self.listener.config().max_packet).await?;
+        self.reply_sequence = 1;
         self.command(head).await
     }
 
@@ -160,17 +163,18 @@ impl Session {
         self.discard(head).await?;
         let name = head.command.map_or("an unknown command", Command::name);
         let message = format!("tidegate does not carry {name} (0x{:02x})", head.code);
-        self.send_error(1, &ErrPacket::new(ER_UNKNOWN_COM, message)).await
+        self.send_error(self.reply_sequence, &ErrPacket::new(ER_UNKNOWN_COM, message)).await
     }
 
     async fn discard(&mut self, head: Head) -> Result<(), End> {
-        command::discard(&mut self.client, &head, self.listener.config().max_packet).await?;
+        let max = self.listener.config().max_packet;
+        self.reply_sequence = command::discard(&mut self.client, &head, max).await?;
         Ok(())
     }
 
     async fn send_ok(&mut self) -> Result<(), End> {
         let mut out = BytesMut::new();
-        reply::ok(&mut out, self.capabilities, self.status());
+        reply::ok(&mut out, self.reply_sequence, self.capabilities, self.status());
         self.send(&out).await
     }
 

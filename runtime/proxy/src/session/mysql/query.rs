@@ -27,8 +27,8 @@ impl Session {
             Some(text) => {
                 self.discard(head).await?;
                 let mut packet = BytesMut::new();
-                write_command(&mut packet, Command::Query, text.as_bytes());
-                Outgoing::Packet(packet)
+                let sequence = write_command(&mut packet, Command::Query, text.as_bytes());
+                Outgoing::Packet(packet, sequence)
             }
         };
         self.carry_out(asked, outgoing, Expect::Results).await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use thiserror::Error;
 use tidegate_mysql_wire::frame::{HEADER_LEN, Header};
-use tidegate_mysql_wire::relay::{Expect, Scan, Scanner, Summary, Translator};
+use tidegate_mysql_wire::relay::{Expect, Scan, Scanner, Side, Summary, Translator};
 use tidegate_wire::Violation;
 use tokio::time::sleep;
 
@@ -30,25 +30,27 @@ pub(super) enum RelayError {
     },
 }
 
+/// How client and server see the same reply.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sides {
+    pub(super) client: Side,
+    pub(super) server: Side,
+}
+
 /// One reply on its way: as it is, or translated.
 enum Reply {
     AsIs(Scanner),
     Translated(Box<Translator>, BytesMut),
 }
 
-/// Which side leaves out EOF packets.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct DeprecateEof {
-    pub(super) client: bool,
-    pub(super) server: bool,
-}
-
 impl Reply {
-    fn new(expect: Expect, eof: DeprecateEof) -> Self {
-        if eof.client == eof.server {
-            Self::AsIs(Scanner::new(expect, eof.server))
+    fn new(expect: Expect, sides: Sides) -> Self {
+        let Sides { client, server } = sides;
+        if client == server {
+            Self::AsIs(Scanner::new(expect, server.deprecate_eof, server.sequence))
         } else {
-            Self::Translated(Box::new(Translator::new(expect, eof.client)), BytesMut::new())
+            let translator = Translator::new(expect, client, server);
+            Self::Translated(Box::new(translator), BytesMut::new())
         }
     }
 
@@ -119,10 +121,10 @@ pub(super) async fn relay(
     client: &mut Conn,
     server: &mut Conn,
     expect: Expect,
-    eof: DeprecateEof,
+    sides: Sides,
     limit: Option<TimeLimit>,
 ) -> Result<(Summary, bool), RelayError> {
-    let mut reply = Reply::new(expect, eof);
+    let mut reply = Reply::new(expect, sides);
     let mut killed = false;
     if let Some(limit) = limit
         && server.inbox.is_empty()

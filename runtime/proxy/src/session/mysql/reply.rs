@@ -18,9 +18,14 @@ pub(super) enum Form {
 }
 
 /// A plain OK to a command.
-pub(super) fn ok(out: &mut BytesMut, capabilities: Capabilities, status: StatusFlags) {
+pub(super) fn ok(
+    out: &mut BytesMut,
+    mut sequence: u8,
+    capabilities: Capabilities,
+    status: StatusFlags,
+) {
     let ok = OkPacket { status, ..OkPacket::default() };
-    frame::write_with(out, &mut 1, |out| ok.encode(out, capabilities));
+    frame::write_with(out, &mut sequence, |out| ok.encode(out, capabilities));
 }
 
 /// An ERR packet.
@@ -47,6 +52,7 @@ pub(super) fn rejection(rejection: &Rejection) -> ErrPacket {
 /// What a plugin has answered in the server's place; an ERR packet where it makes no sense.
 pub(super) fn reply(
     out: &mut BytesMut,
+    mut sequence: u8,
     form: Form,
     capabilities: Capabilities,
     status: StatusFlags,
@@ -61,15 +67,16 @@ pub(super) fn reply(
                 info: info.as_bytes(),
                 ..OkPacket::default()
             };
-            frame::write_with(out, &mut 1, |out| ok.encode(out, capabilities));
+            frame::write_with(out, &mut sequence, |out| ok.encode(out, capabilities));
             Ok(())
         }
-        Reply::Rows(rows) => self::rows(out, form, capabilities, status, rows),
+        Reply::Rows(rows) => self::rows(out, sequence, form, capabilities, status, rows),
     }
 }
 
 fn rows(
     out: &mut BytesMut,
+    mut sequence: u8,
     form: Form,
     capabilities: Capabilities,
     status: StatusFlags,
@@ -83,11 +90,11 @@ fn rows(
     let columns: Vec<ColumnDefinition> = answer.columns.iter().map(column).collect();
     match form {
         Form::Text => {
-            result_set(out, &mut 1, &columns, &answer.rows, capabilities, status);
+            result_set(out, &mut sequence, &columns, &answer.rows, capabilities, status);
             Ok(())
         }
         Form::Binary => {
-            binary_result_set(out, &mut 1, &columns, &answer.rows, capabilities, status)
+            binary_result_set(out, &mut sequence, &columns, &answer.rows, capabilities, status)
                 .map_err(|error| wrong(error.to_string()))
         }
     }

@@ -8,13 +8,13 @@ use bytes::BytesMut;
 use tidegate_hook::{Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, Verdict};
 use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::packet::ErrPacket;
-use tidegate_mysql_wire::relay::{Expect, Summary};
+use tidegate_mysql_wire::relay::{Expect, Side, Summary};
 use tidegate_sql::{Dialect, Kind, analyze};
 use tracing::{debug, warn};
 
 use super::command::{ClientLost, Head, Rest};
 use super::leases::Held;
-use super::relay::{DeprecateEof, RelayError, TimeLimit, relay};
+use super::relay::{RelayError, Sides, TimeLimit, relay};
 use super::state::{Follows, Trace, trace};
 use super::{End, Session, farewell, reply};
 use crate::conn::Conn;
@@ -38,8 +38,9 @@ pub(super) struct Asked {
 pub(super) enum Outgoing {
     /// The client's own bytes, from the front of its inbox.
     Frames(Head),
-    /// Bytes of ours in the place of the client's command, which is gone from the inbox.
-    Packet(BytesMut),
+    /// Bytes of ours in the place of the client's command, which is gone from the inbox, and the
+    /// number of the first packet of the reply to them.
+    Packet(BytesMut, u8),
     /// Bytes of ours in the place of the part that is held; the rest follows as it comes.
     Head(BytesMut, Head),
 }
@@ -161,7 +162,7 @@ impl Session {
             && let Err(lost) = Box::pin(self.catch_up(place)).await
         {
             self.drain(&outgoing).await?;
-            Box::pin(self.lost(place, asked, &lost, Some(1))).await?;
+            Box::pin(self.lost(place, asked, &lost, Some(self.reply_sequence))).await?;
             return Ok(false);
         }
         if let Err(error) = self.send_at(place, outgoing).await? {
@@ -184,7 +185,13 @@ impl Session {
         held.used = true;
         let mut pending = std::mem::take(&mut held.pending);
         let server = &mut held.leased.connection().conn;
-        send(&mut self.client, server, outgoing, &mut pending, max).await
+        let Sent { replaced, last, outcome } =
+            send(&mut self.client, server, outgoing, &mut pending, max).await?;
+        if let Some(sequence) = last {
+            self.reply_sequence = sequence;
+        }
+        held.reply_sequence = replaced.unwrap_or(self.reply_sequence);
+        Ok(outcome)
     }
 
     /// Relays the reply to what was sent. `Ok(None)`: as [`Self::run_at`].
@@ -199,9 +206,12 @@ impl Session {
         let Some(held) = self.leases.at(place) else {
             return Err(End::Server("no connection is held there".to_owned()));
         };
-        let eof = DeprecateEof { client: client_deprecates, server: held.deprecates_eof() };
+        let sides = Sides {
+            client: Side { deprecate_eof: client_deprecates, sequence: self.reply_sequence },
+            server: Side { deprecate_eof: held.deprecates_eof(), sequence: held.reply_sequence },
+        };
         let server = &mut held.leased.connection().conn;
-        match relay(&mut self.client, server, expect, eof, limit).await {
+        match relay(&mut self.client, server, expect, sides, limit).await {
             Ok((summary, killed)) => Ok(Some(Done { summary, killed })),
             Err(RelayError::Client(error)) => {
                 // The server is in the middle of a reply that nobody will read.
@@ -300,7 +310,7 @@ impl Session {
         debug!(session = self.context.id, "no connection for a statement: {error}");
         let error = farewell::lease(error);
         self.finish(asked, self.nowhere(), OutcomeKind::ProxyError, error.code, 0);
-        self.send_error(1, &error).await
+        self.send_error(self.reply_sequence, &error).await
     }
 
     /// Answers in the server's place.
@@ -314,14 +324,15 @@ impl Session {
         let refused = match answer {
             Answer::Reject(rejection) => Err(reply::rejection(rejection)),
             Answer::Reply(made) => {
-                reply::reply(&mut out, form, self.capabilities, self.status(), made)
+                let sequence = self.reply_sequence;
+                reply::reply(&mut out, sequence, form, self.capabilities, self.status(), made)
             }
         };
         let (outcome, code) = match refused {
             Ok(()) => (OutcomeKind::Ok, 0),
             Err(error) => {
                 out.clear();
-                reply::error(&mut out, 1, self.capabilities, &error);
+                reply::error(&mut out, self.reply_sequence, self.capabilities, &error);
                 (OutcomeKind::Rejected, error.code)
             }
         };
@@ -372,19 +383,20 @@ impl Session {
         error: &ErrPacket,
     ) -> Result<(), End> {
         self.discard(head).await?;
-        self.send_error(1, error).await
+        self.send_error(self.reply_sequence, error).await
     }
 
     pub(super) async fn drain(&mut self, outgoing: &Outgoing) -> Result<(), End> {
         match outgoing {
             Outgoing::Frames(head) => self.discard(*head).await,
-            Outgoing::Packet(_) => Ok(()),
+            Outgoing::Packet(..) => Ok(()),
             Outgoing::Head(_, head) => {
                 let mut rest = Rest::of(head, self.listener.config().max_packet);
                 while !rest.is_done() {
                     let piece = rest.next(&mut self.client).await?;
                     self.client.inbox.consume(piece);
                 }
+                self.reply_sequence = rest.sequence();
                 Ok(())
             }
         }
@@ -401,29 +413,43 @@ pub(super) fn is_change(kind: Kind) -> bool {
     matches!(kind, Kind::Write | Kind::Ddl | Kind::Call)
 }
 
-/// Sends a command. The inner error is the server's: it may have answered all the same.
+/// A command that was sent.
+struct Sent {
+    /// The number of the first packet of the server's reply, where it was sent something else than
+    /// the client's frames.
+    replaced: Option<u8>,
+    /// The same as the client sees it, where the command has ended only now.
+    last: Option<u8>,
+    /// What the server made of it: it may have answered all the same.
+    outcome: Result<(), std::io::Error>,
+}
+
+/// Sends a command.
 async fn send(
     client: &mut Conn,
     server: &mut Conn,
     outgoing: Outgoing,
     pending: &mut BytesMut,
     max: usize,
-) -> Result<Result<(), std::io::Error>, End> {
-    let (head, sent) = match outgoing {
-        Outgoing::Packet(bytes) => return Ok(send_with(server, pending, &bytes).await),
+) -> Result<Sent, End> {
+    let (head, outcome) = match outgoing {
+        Outgoing::Packet(bytes, sequence) => {
+            let outcome = send_with(server, pending, &bytes).await;
+            return Ok(Sent { replaced: Some(sequence), last: None, outcome });
+        }
         Outgoing::Frames(head) => {
             let framed = head.framed();
             let held = client.inbox.as_slice().get(..framed).unwrap_or_default();
-            let sent = send_with(server, pending, held).await;
+            let outcome = send_with(server, pending, held).await;
             client.inbox.consume(framed);
-            (head, sent)
+            (head, outcome)
         }
         Outgoing::Head(bytes, head) => (head, send_with(server, pending, &bytes).await),
     };
     if head.is_whole() {
-        return Ok(sent);
+        return Ok(Sent { replaced: None, last: None, outcome });
     }
-    Box::pin(stream(client, server, &head, max, sent)).await
+    Box::pin(stream(client, server, &head, max, outcome)).await
 }
 
 /// Sends what is still to come of a command, piece by piece.
@@ -432,18 +458,18 @@ async fn stream(
     server: &mut Conn,
     head: &Head,
     max: usize,
-    mut sent: Result<(), std::io::Error>,
-) -> Result<Result<(), std::io::Error>, End> {
+    mut outcome: Result<(), std::io::Error>,
+) -> Result<Sent, End> {
     let mut rest = Rest::of(head, max);
     while !rest.is_done() {
         let piece = rest.next(client).await?;
         // A server that takes no more has its say afterwards; the client's bytes are drained.
-        match sent {
-            Ok(()) => sent = server.forward(client, piece).await,
+        match outcome {
+            Ok(()) => outcome = server.forward(client, piece).await,
             Err(_) => client.inbox.consume(piece),
         }
     }
-    Ok(sent)
+    Ok(Sent { replaced: None, last: Some(rest.sequence()), outcome })
 }
 
 /// One write, also when commands without a reply go ahead.
