@@ -10,6 +10,9 @@ pub(super) struct HooksArgs {
     /// Print one JSON object a case instead of the table
     #[arg(long)]
     json: bool,
+    /// Fewer calls in fewer rounds
+    #[arg(long)]
+    quick: bool,
 }
 
 /// Builds and runs the benchmark that lives beside the plugin host.
@@ -20,6 +23,9 @@ pub(super) fn run(args: &HooksArgs) -> Result<()> {
     command.args(["-p", "tidegate-plugin-host", "--example", "bench_hooks", "--"]);
     if args.json {
         command.arg("--json");
+    }
+    if args.quick {
+        command.arg("--quick");
     }
     shell::run(&mut command)
 }

@@ -129,6 +129,10 @@ fn tidegate(target: Target, port: u16, servers: &MariaDb, folder: &Path) -> Resu
         let name = plugin.file_name().context("a plugin has a file name")?;
         fs::copy(&plugin, dropped.join(name))
             .with_context(|| format!("cannot copy {}", plugin.display()))?;
+        if target == Target::TidegateReadWriteSplit {
+            let sidecar = dropped.join(name).with_extension("toml");
+            fs::write(sidecar, "[config]\nupstream = \"mariadb\"\n")?;
+        }
     }
     let configuration = folder.join("tidegate.toml");
     fs::write(&configuration, tidegate_configuration(port, servers))?;
