@@ -85,7 +85,7 @@ fn queries(text: &mut String, cell: Cell, rows: &[&Row], targets: &[Target]) {
 }
 
 const HEADINGS: [&str; 8] =
-    ["queries/s", "x direct", "p50 us", "p99 us", "CPU ms/1k", "least", "x relay", "RSS MiB"];
+    ["queries/s", "x direct", "p50 us", "p99 us", "CPU ms/1k", "its least", "x relay", "RSS MiB"];
 
 fn memory(text: &mut String, rows: &[&Row]) {
     line(text, &title(IDLE), &["KiB each", "RSS MiB"]);
