@@ -13,16 +13,19 @@
 //! - A backslash escapes: `NO_BACKSLASH_ESCAPES` is off.
 //!
 //! # The hot path
-//! [`analyze`] runs for each statement, before anything else is known about it, so its budget is
-//! about one nanosecond a byte, and it allocates nothing:
-//! - Words, strings and comments are crossed eight bytes at a time with plain integer arithmetic
-//!   (`chunk`), which needs no branch per byte and no CPU feature, so that it is as good in
-//!   WebAssembly.
-//! - A word of up to seven bytes is one integer, case folded by the same arithmetic that found its
-//!   end. Keywords are compared as integers, and a word is hashed by one multiplication.
-//! - The multiplications form a chain of their own beside the chain of token ends, so that a
-//!   processor overlaps the two.
-//! - The class needs the first word only, except for the few verbs that announce another one.
+//! [`analyze`] runs for each statement, before anything else is known about it, and allocates nothing.
+//! It takes 1.5 to 2 nanoseconds a byte (`examples/analyze_speed.rs` measures it), because:
+//! - The text is judged 64 bytes at a time (`block`): one bit a byte for words and for white space. A
+//!   word then ends at the first zero bit, and no branch is spent on its bytes. Strings and comments are
+//!   crossed eight bytes at a time (`chunk`). SSE2 does the judging on x86-64, plain integer arithmetic
+//!   elsewhere, WebAssembly included.
+//! - A word of up to seven bytes is one integer, in lower case. Keywords are compared as integers, and a
+//!   word is hashed by one multiplication.
+//! - The tokens that most statements are made of (`lexer::Frequent`) have a short loop of their own, in
+//!   which the cursor and the hash stay in registers: nothing that is called from it gets a reference to
+//!   either. The rules for lists, rows and signs (`normal`) are left outside, and keep each part of their
+//!   state in a field that is read as it was written; enums with data would be copied through the stack.
+//! - The class of a statement that starts with `SELECT` is told by one comparison.
 
 mod block;
 mod chunk;

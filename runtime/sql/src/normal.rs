@@ -56,28 +56,36 @@ impl Step {
     }
 }
 
-/// What came before: decides what a sign, a parenthesis or a string means.
+/// What came before: decides what a sign, a parenthesis or a string means. A short word is told by
+/// itself, packed; a long one is an operand as good as any.
+///
+/// One number, so that it is written and read back as one: see the crate's notes on the hot path.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Operator,
-    Operand,
-    String,
-    Word(u64),
+struct Before(u64);
+
+impl Before {
+    const OPERATOR: Self = Self(0);
+    const OPERAND: Self = Self(1);
+    const STRING: Self = Self(2);
+
+    /// No word is packed into so small a number as the three above, but the long ones are 0.
+    #[inline(always)]
+    fn word(packed: u64) -> Self {
+        Self(packed.max(Self::OPERAND.0))
+    }
+
+    fn punctuation(byte: u8) -> Self {
+        if byte == b')' { Self::OPERAND } else { Self::OPERATOR }
+    }
 }
 
-/// Rows under way.
+/// Where rows that may repeat are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rows {
     None,
-    /// Inside a row; `depth` is the one outside of it.
-    Within {
-        depth: u32,
-        first: bool,
-    },
+    Within,
     /// A row has ended. Only a comma and a parenthesis lead to another.
-    Between {
-        depth: u32,
-    },
+    Between,
 }
 
 /// The state of the rules between two tokens.
@@ -93,6 +101,10 @@ pub(crate) struct Normal {
     /// `-` or `+` that may yet be part of a literal; else 0.
     sign: u8,
     rows: Rows,
+    /// The depth outside of the rows.
+    rows_depth: u32,
+    /// The row is the first of its rows.
+    row_is_first: bool,
     /// The depth inside the parentheses of `IN`; 0 outside of any.
     list: u32,
     /// The list's last token was a literal.
@@ -106,11 +118,13 @@ impl Normal {
         Self {
             multiple: false,
             plain: true,
-            before: Before::Operator,
+            before: Before::OPERATOR,
             depth: 0,
             separator: 0,
             sign: 0,
             rows: Rows::None,
+            rows_depth: 0,
+            row_is_first: false,
             list: 0,
             list_literal: false,
             list_opened: false,
@@ -128,19 +142,17 @@ impl Normal {
     #[inline(always)]
     pub(crate) fn plain_step(&mut self, token: &Frequent) -> bool {
         self.before = match token {
-            Frequent::Word(word) => Before::Word(word.packed),
-            Frequent::Literal => Before::Operand,
-            Frequent::Operator(_) => Before::Operator,
-            Frequent::Open if matches!(self.before, Before::Word(IN | VALUES | VALUE)) => {
-                return false;
-            }
+            Frequent::Word(word) => Before::word(word.packed),
+            Frequent::Literal => Before::OPERAND,
+            Frequent::Operator(_) => Before::OPERATOR,
+            Frequent::Open if self.opens_list() => return false,
             Frequent::Open => {
                 self.depth += 1;
-                Before::Operator
+                Before::OPERATOR
             }
             Frequent::Close => {
                 self.depth = self.depth.saturating_sub(1);
-                Before::Operand
+                Before::OPERAND
             }
         };
         true
@@ -149,15 +161,12 @@ impl Normal {
     /// Would commas and numbers that follow be left out, without any change of state?
     #[inline(always)]
     pub(crate) fn drops_numbers(&self) -> bool {
-        self.list_literal && self.separator == 0 && self.before == Before::Operand
+        self.list_literal && self.separator == 0 && self.before == Before::OPERAND
     }
 
     /// Takes the end of the text, and tells whether there were several statements.
     pub(crate) fn finish(mut self) -> (Step, bool) {
-        let edge = match self.rows {
-            Rows::Within { first, .. } => Edge::Ends { first },
-            Rows::None | Rows::Between { .. } => Edge::None,
-        };
+        let edge = self.end_of_row();
         let step = if self.sign == 0 && self.separator != b',' {
             Step::just(Write::Nothing)
         } else {
@@ -172,17 +181,17 @@ impl Normal {
         let step = match kind {
             TokenKind::Comment => return Step::just(Write::Nothing),
             TokenKind::Word if self.is_within_list() && is_constant(packed) => {
-                self.literal(Before::Operand)
+                self.literal(Before::OPERAND)
             }
             TokenKind::Word => {
-                self.before = Before::Word(packed);
+                self.before = Before::word(packed);
                 self.settled(Write::Token)
             }
             TokenKind::Punctuation => self.punctuation(packed.to_le_bytes()[0]),
-            TokenKind::Number | TokenKind::Placeholder => self.literal(Before::Operand),
-            TokenKind::String => self.literal(Before::String),
+            TokenKind::Number | TokenKind::Placeholder => self.literal(Before::OPERAND),
+            TokenKind::String => self.literal(Before::STRING),
             _ => {
-                self.before = Before::Operand;
+                self.before = Before::OPERAND;
                 self.settled(Write::Token)
             }
         };
@@ -193,7 +202,7 @@ impl Normal {
 
     fn literal(&mut self, before: Before) -> Step {
         // Strings side by side are one.
-        if before == Before::String && self.before == Before::String {
+        if before == Before::STRING && self.before == Before::STRING {
             return Step::just(Write::Nothing);
         }
         self.before = before;
@@ -217,23 +226,23 @@ impl Normal {
             b'-' | b'+' if self.expects_operand() => self.hold_sign(byte),
             _ => self.settled(Write::Token),
         };
-        self.before = after_punctuation(byte);
+        self.before = Before::punctuation(byte);
         step
     }
 
     fn open(&mut self) -> Step {
-        let step = match (self.before, self.rows) {
-            (_, Rows::Between { depth }) if self.separator == b',' && self.sign == 0 => {
+        let step = match self.rows {
+            Rows::Between if self.separator == b',' && self.sign == 0 => {
                 self.separator = 0;
-                self.rows = Rows::Within { depth, first: false };
+                self.rows = Rows::Within;
+                self.row_is_first = false;
                 Step { edge: Edge::Starts { first: false }, ..Step::just(Write::Token) }
             }
-            (Before::Word(VALUES | VALUE), Rows::None) => self.open_rows(),
-            (_, Rows::None) if self.list_opened => self.open_rows(),
+            Rows::None if self.list_opened || self.opens_rows() => self.open_rows(),
             _ => self.settled(Write::Token),
         };
         self.depth += 1;
-        if self.before == Before::Word(IN) {
+        if self.before == Before(IN) {
             self.list = self.depth;
             self.list_opened = true;
         }
@@ -242,7 +251,9 @@ impl Normal {
 
     fn open_rows(&mut self) -> Step {
         let step = self.settled(Write::Token);
-        self.rows = Rows::Within { depth: self.depth, first: true };
+        self.rows = Rows::Within;
+        self.rows_depth = self.depth;
+        self.row_is_first = true;
         Step { edge: Edge::Starts { first: true }, ..step }
     }
 
@@ -252,18 +263,24 @@ impl Normal {
             self.list = 0;
         }
         self.depth = self.depth.saturating_sub(1);
+        if self.rows == Rows::None || self.rows_depth != self.depth {
+            return step;
+        }
+        let edge = self.end_of_row();
+        self.rows = Rows::Between;
+        Step { edge, ..step }
+    }
+
+    fn end_of_row(&self) -> Edge {
         match self.rows {
-            Rows::Within { depth, first } if depth == self.depth => {
-                self.rows = Rows::Between { depth };
-                Step { edge: Edge::Ends { first }, ..step }
-            }
-            _ => step,
+            Rows::Within => Edge::Ends { first: self.row_is_first },
+            Rows::None | Rows::Between => Edge::None,
         }
     }
 
     fn comma(&mut self) -> Step {
         let listed = self.list_literal && self.depth == self.list;
-        let between = matches!(self.rows, Rows::Between { .. });
+        let between = self.rows == Rows::Between;
         if self.separator != 0 || self.sign != 0 || !(listed || between) {
             return self.settled(Write::Token);
         }
@@ -272,10 +289,7 @@ impl Normal {
     }
 
     fn end_statement(&mut self) -> Step {
-        let edge = match self.rows {
-            Rows::Within { first, .. } => Edge::Ends { first },
-            Rows::None | Rows::Between { .. } => Edge::None,
-        };
+        let edge = self.end_of_row();
         let step = self.settled(Write::Nothing);
         self.rows = Rows::None;
         self.depth = 0;
@@ -300,28 +314,30 @@ impl Normal {
         (self.separator, self.sign) = (0, 0);
         self.list_opened = false;
         self.list_literal = false;
-        if matches!(self.rows, Rows::Between { .. }) {
+        if self.rows == Rows::Between {
             self.rows = Rows::None;
         }
         step
     }
 
     fn is_within_list(&self) -> bool {
-        self.list != 0 || matches!(self.rows, Rows::Within { .. })
+        self.list != 0 || self.rows == Rows::Within
     }
 
     /// Would a sign here belong to the number that follows?
     fn expects_operand(&self) -> bool {
-        match self.before {
-            Before::Operator => true,
-            Before::Operand | Before::String => false,
-            Before::Word(word) => expects_operand(word),
-        }
+        self.before == Before::OPERATOR || expects_operand(self.before.0)
     }
-}
 
-fn after_punctuation(byte: u8) -> Before {
-    if byte == b')' { Before::Operand } else { Before::Operator }
+    #[inline(always)]
+    fn opens_list(&self) -> bool {
+        self.before == Before(IN) || self.opens_rows()
+    }
+
+    #[inline(always)]
+    fn opens_rows(&self) -> bool {
+        self.before == Before(VALUES) || self.before == Before(VALUE)
+    }
 }
 
 /// Words that may be literals.

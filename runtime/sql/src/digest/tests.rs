@@ -104,3 +104,192 @@ fn texts_of_one_group_and_no_others_are_equal() {
         }
     }
 }
+
+/// Numbers that are different each time they are asked for, and the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+}
+
+/// What statements are made of, between which space may stand.
+const PIECES: [&str; 44] = [
+    "SELECT",
+    "a",
+    "long_column_name",
+    "FROM",
+    "t",
+    ".",
+    "WHERE",
+    "=",
+    "<",
+    ">",
+    "(",
+    ")",
+    ",",
+    "IN",
+    "IN (1, 2",
+    "VALUES",
+    "VALUES (1, 'a'), (2, 'b')",
+    "NULL",
+    "1",
+    "-",
+    "+",
+    "1.5",
+    "'x'",
+    "\"y\"",
+    "?",
+    "`q`",
+    "@v",
+    "@@s",
+    "*",
+    "/",
+    ";",
+    "AND",
+    "NOT",
+    "x'0f'",
+    "_utf8 'a'",
+    "0x1f",
+    "12345678",
+    "select",
+    "f(",
+    "(1, 2)",
+    "BETWEEN",
+    "größe",
+    "INSERT",
+    ":=",
+];
+
+const SPACES: [&str; 7] = [" ", "  ", "\n", "\t ", " /* c */ ", " -- c\n", " # 'c\n"];
+
+fn statement(random: &mut Random) -> Vec<&'static str> {
+    (0..random.below(24)).map(|_| random.pick(&PIECES)).collect()
+}
+
+#[test]
+fn space_and_comments_never_matter() {
+    let mut random = Random(1);
+    for _ in 0..5_000 {
+        let pieces = statement(&mut random);
+        let plain = pieces.join(" ");
+        let spaced: String =
+            pieces.iter().map(|p| format!("{}{p}", random.pick(&SPACES))).collect();
+        let expected = analyze(plain.as_bytes(), Dialect::Mysql);
+        assert_eq!(analyze(spaced.as_bytes(), Dialect::Mysql), expected, "{plain}\n{spaced}");
+        assert_eq!(normal(&spaced), normal(&plain));
+    }
+}
+
+#[test]
+fn literals_never_matter() {
+    const LITERALS: [&str; 8] = ["1", "'x'", "0x1f", "1.5", "12345678", "?", "x'0f'", "\"y\""];
+    let mut random = Random(2);
+    for _ in 0..5_000 {
+        let pieces = statement(&mut random);
+        // A literal beside another is one with it if both are strings, so that these are left alone.
+        let changed: Vec<&str> = (0..pieces.len())
+            .map(|at| {
+                let lonely = |at: Option<usize>| {
+                    !at.and_then(|at| pieces.get(at)).is_some_and(|piece| {
+                        piece.ends_with(['\'', '"']) || piece.starts_with(['\'', '"', 'x', '_'])
+                    })
+                };
+                let alone = lonely(at.checked_sub(1)) && lonely(Some(at + 1));
+                let literal = LITERALS.contains(&pieces[at]) && alone;
+                if literal { random.pick(&LITERALS) } else { pieces[at] }
+            })
+            .collect();
+        let (one, other) = (pieces.join(" "), changed.join(" "));
+        let neighbours = changed.windows(2).any(|pair| {
+            let string = |piece: &str| piece.ends_with(['\'', '"']);
+            string(pair[0]) && string(pair[1])
+        });
+        if !neighbours {
+            assert_eq!(normal(&other), normal(&one), "{one}\n{other}");
+            assert_eq!(digest(&other), digest(&one), "{one}\n{other}");
+        }
+    }
+}
+
+#[test]
+fn digests_are_equal_where_normal_forms_are() {
+    let mut random = Random(3);
+    let mut digests = std::collections::HashMap::new();
+    let mut forms = std::collections::HashMap::new();
+    for _ in 0..20_000 {
+        let pieces: Vec<_> = (0..random.below(6)).map(|_| random.pick(&PIECES)).collect();
+        let text = pieces.join(" ");
+        let (digest, form) = (digest(&text), normal(&text));
+        assert_eq!(digests.entry(form.clone()).or_insert(digest), &digest, "{text}");
+        assert_eq!(forms.entry(digest).or_insert_with(|| form.clone()), &form, "{text}");
+    }
+    assert!(forms.len() > 5_000, "the statements are too much alike");
+}
+
+#[test]
+fn any_bytes_will_do() {
+    const BYTES: &[u8] = b"'\"`\\/*!#-@.?;:=()_xbnN019aZ \n\t\0\x7f\x80\xff,+eMIN";
+    let mut random = Random(4);
+    for _ in 0..20_000 {
+        let length = random.below(150);
+        let text: Vec<u8> = (0..length).map(|_| BYTES[random.below(BYTES.len())]).collect();
+        let whole = analyze(&text, Dialect::Mysql);
+        assert_eq!(analyze(&text, Dialect::Mysql), whole);
+        let _ = digest_text(&text, Dialect::Mysql);
+        // Tokens cover the text in order.
+        let covered: usize = crate::tokens(&text, Dialect::Mysql).map(|t| t.bytes.len()).sum();
+        assert!(covered <= text.len());
+    }
+}
+
+#[test]
+fn every_prefix_is_a_text_of_its_own() {
+    let text = "INSERT INTO `t` (a, b) VALUES (-1, 'it''s'), (0x1f, _utf8 'b') /* c */ -- d\n; \
+                SELECT * FROM t WHERE a IN (1, 2, 3) AND (a, b) IN ((1, 2), (3, 4)) /*!50100 x */";
+    for end in 0..=text.len() {
+        let prefix = &text[..end];
+        // White space at the end is in a name that is not closed, and in nothing else that counts.
+        if prefix.matches('`').count() % 2 == 1 {
+            continue;
+        }
+        assert_eq!(digest(&format!("{prefix} ")), digest(prefix), "{prefix}");
+        assert_eq!(normal(&normal(prefix)), normal(prefix), "{prefix}");
+    }
+}
+
+#[test]
+fn several_statements_are_told() {
+    for (text, several) in [
+        ("SELECT 1", false),
+        ("SELECT 1;", false),
+        ("SELECT 1; -- done", false),
+        ("SELECT ';'", false),
+        ("SELECT 1; SELECT 2", true),
+        ("SELECT 1;;", true),
+        ("INSERT INTO t VALUES (1); SELECT 2", true),
+        ("SELECT 1; -1", true),
+        ("; SELECT 1", true),
+        ("CREATE PROCEDURE p() BEGIN SELECT 1; END", true),
+    ] {
+        assert_eq!(analyze(text.as_bytes(), Dialect::Mysql).multiple, several, "{text}");
+    }
+}
+
+#[test]
+fn the_normal_form_is_made_to_be_read() {
+    for (text, form) in [
+        ("SELECT  a.b,count( * )FROM t WHERE c>=-1", "select a.b, count (*) from t where c >= ?"),
+        ("INSERT INTO t(a)VALUES(1),(2)", "insert into t (a) values (?)"),
+        ("SELECT 1 WHERE a IN(1,2) OR `B` <> @c", "select ? where a in (?) or `B` <> @c"),
+        ("SELECT @a:=1; SELECT 2;", "select @a := ?; select ?"),
+    ] {
+        assert_eq!(normal(text), form);
+    }
+}
