@@ -31,7 +31,7 @@ impl Effects {
     pub const SQL_PREPARE: Self = Self(1 << 7);
     /// `SET` or `USE`, as the statement or as one of several.
     pub const SESSION_STATE: Self = Self(1 << 8);
-    /// `FOUND_ROWS()`, `ROW_COUNT()`, `SHOW WARNINGS`: depends on the statement before it on the
+    /// `FOUND_ROWS()`, `@@warning_count`, `SHOW WARNINGS`: depends on the statement before it on the
     /// same connection, or is about to be asked for.
     pub const DIAGNOSTICS: Self = Self(1 << 9);
     /// Calls a function that is known to do something: `SLEEP()`, `NEXTVAL()`, `UUID_SHORT()`.
@@ -41,7 +41,7 @@ impl Effects {
     /// Reads a system variable, which may differ between servers and connections.
     pub const SYSTEM_VARIABLE: Self = Self(1 << 12);
 
-    /// `LAST_INSERT_ID()`: depends on the last insertion on the same connection.
+    /// `LAST_INSERT_ID()`, `@@identity`: depends on the last insertion on the same connection.
     pub const LAST_INSERT_ID: Self = Self(1 << 13);
 
     /// No effect at all.
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
             TokenKind::Word => self.word(token.bytes),
             TokenKind::Punctuation if token.bytes == b"(" => self.call(),
             TokenKind::UserVariable => Effects::USER_VARIABLE,
-            TokenKind::SystemVariable => Effects::SYSTEM_VARIABLE,
+            TokenKind::SystemVariable => Effects::SYSTEM_VARIABLE | system_variable(token.bytes),
             TokenKind::Punctuation if token.bytes == b"=" && self.before[0] == b":" => {
                 Effects::USER_VARIABLE
             }
@@ -184,11 +184,24 @@ impl<'a> Reader<'a> {
             b"DIAGNOSTICS" if verb(b"GET") => Effects::DIAGNOSTICS,
             b"SQL_CALC_FOUND_ROWS" => Effects::DIAGNOSTICS,
             b"VALUE" if after(b"NEXT") || after(b"PREVIOUS") => Effects::FUNCTION_ACTS,
+            // `s.NEXTVAL`, in the Oracle mode of MariaDB.
+            b"NEXTVAL" | b"CURRVAL" if last == b"." => Effects::FUNCTION_ACTS,
             b"FOR" if after(b"VALUE") && before_last.eq_ignore_ascii_case(b"NEXT") => {
                 Effects::FUNCTION_ACTS
             }
             _ => Effects::default(),
         }
+    }
+}
+
+/// What reading a system variable means that tells of the statement before, as some functions do.
+fn system_variable(variable: &[u8]) -> Effects {
+    let name = variable.rsplit(|byte| matches!(byte, b'.' | b'@')).next().unwrap_or_default();
+    let name = name.strip_prefix(b"`").unwrap_or(name);
+    match upper(name.strip_suffix(b"`").unwrap_or(name)).as_slice() {
+        b"IDENTITY" | b"INSERT_ID" | b"LAST_INSERT_ID" | b"LAST_GTID" => Effects::LAST_INSERT_ID,
+        b"WARNING_COUNT" | b"ERROR_COUNT" => Effects::DIAGNOSTICS,
+        _ => Effects::default(),
     }
 }
 
@@ -244,6 +257,7 @@ mod tests {
             "select replace(a, 'x', 'y'), insert(a, 1, 2, 'z') from t",
             "SELECT 'FOR UPDATE', \"@a\", `get_lock` FROM t -- FOR UPDATE",
             "SELECT * FROM t WHERE a = 'it''s; SET x = 1'",
+            "SELECT nextval, identity FROM last_insert_id",
         ] {
             assert!(of(text).is_empty(), "{text}: {:?}", of(text));
         }
@@ -261,6 +275,11 @@ mod tests {
             ("SELECT GET_LOCK('a', 1)", Effects::NAMED_LOCK),
             ("SELECT get_lock ('a', 1)", Effects::NAMED_LOCK),
             ("SELECT LAST_INSERT_ID()", Effects::LAST_INSERT_ID),
+            ("SELECT @@identity", Effects::LAST_INSERT_ID),
+            ("SELECT @@session.Last_Insert_Id", Effects::LAST_INSERT_ID),
+            ("SELECT @@`last_insert_id`", Effects::LAST_INSERT_ID),
+            ("SELECT @@warning_count", Effects::DIAGNOSTICS),
+            ("SELECT s.NextVal FROM dual", Effects::FUNCTION_ACTS),
             ("SELECT FOUND_ROWS()", Effects::DIAGNOSTICS),
             ("SHOW WARNINGS", Effects::DIAGNOSTICS),
             ("SELECT SLEEP(1)", Effects::FUNCTION_ACTS),
