@@ -42,12 +42,16 @@ impl Process {
         self.child.id()
     }
 
+    /// What it has written so far.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     fn wait_until_it_listens(&mut self, port: u16) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while TcpStream::connect(loopback(port)).is_err() {
             if let Some(status) = self.child.try_wait()? {
-                let log = fs::read_to_string(&self.log).unwrap_or_default();
-                bail!("{} ended ({status}):\n{log}", self.name);
+                bail!("{} ended ({status}):\n{}", self.name, self.log());
             }
             if Instant::now() > deadline {
                 bail!("{} does not listen on port {port}", self.name);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -79,6 +79,9 @@ impl Running {
             _ => tidegate(target, port, servers, &folder)?,
         };
         let process = Process::start(target.name(), command, &folder, port)?;
+        let log = process.log();
+        // A plugin that was not loaded would be measured as one that costs nothing.
+        ensure!(!log.contains("ERROR"), "{} has a complaint:\n{log}", target.name());
         Ok(Self { target, port, process: Some(process) })
     }
 
