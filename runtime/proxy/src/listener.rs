@@ -204,6 +204,7 @@ impl Listener {
             listener: &self.name,
             session: context.id,
             trace_id: annotations.and_then(|notes| notes.trace_id.as_deref()),
+            idempotency_key: annotations.and_then(|notes| notes.idempotency_key.as_deref()),
             user: &context.user,
             client: &client,
             database: context.database.as_deref(),

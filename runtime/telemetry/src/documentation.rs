@@ -78,6 +78,7 @@ fn the_fields_of_the_query_log_are_those_of_the_page() {
         listener: "orders",
         session: 1,
         trace_id: Some("4bf92f"),
+        idempotency_key: Some("order-7"),
         user: "app",
         client: "10.0.0.9:50123",
         database: Some("shop"),

@@ -267,3 +267,20 @@ fn help_names_every_command() {
     let version = command().arg("--version").output().unwrap();
     assert!(String::from_utf8_lossy(&version.stdout).starts_with("tidegate "));
 }
+
+#[tokio::test]
+async fn the_query_log_shows_what_plugins_have_noted() {
+    let setup =
+        Setup::pair(MariaDbPair::shared()).listener("query_log = { path = \"queries.log\" }");
+    let tidegate = Tidegate::start_with_plugins(setup, &[("annotate", "annotate")]);
+    let mut connection = connect(&tidegate, "").await;
+    run(&mut connection, "select 1").await;
+    let log = tidegate.folder().join("queries.log");
+    let entry = wait_for("a line with a trace id", || {
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        let line = text.lines().find(|line| line.contains("trace_id"))?.to_owned();
+        Some(serde_json::from_str::<serde_json::Value>(&line).expect("JSON"))
+    });
+    assert_eq!(entry["trace_id"], "4bf92f", "{entry}");
+    assert_eq!(entry["idempotency_key"], "order-7", "{entry}");
+}

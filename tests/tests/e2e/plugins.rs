@@ -283,3 +283,16 @@ async fn plugins_keep_state_tick_and_observe() {
     admin.wait_for_metric(&name, &good, |count| count > 5.5);
     assert_unharmed(&tidegate).await;
 }
+
+#[tokio::test]
+async fn a_plugin_limits_the_time_of_a_statement_and_the_session_goes_on() {
+    let tidegate = with_plugin("annotate", "");
+    let mut connection = connect(&tidegate, "").await;
+    let slow = "select count(*), sleep(60) /* slow */ from information_schema.collations";
+    let error = connection.query_drop(slow).await.unwrap_err();
+    assert_eq!(server_error(&error).0, 1317, "{error:?}");
+    assert_eq!(value::<u8>(&mut connection, "select 7 /* slow */").await, 7);
+    let timed_out = ["outcome=\"timed_out\""];
+    assert!(tidegate.admin().metric("tidegate_statements_total", &timed_out) > 0.0);
+    assert_unharmed(&tidegate).await;
+}

@@ -17,6 +17,8 @@ pub struct QueryLogEntry<'a> {
     pub listener: &'a str,
     pub session: u64,
     pub trace_id: Option<&'a str>,
+    /// Equal for the same request said again.
+    pub idempotency_key: Option<&'a str>,
     pub user: &'a str,
     /// The client's address.
     pub client: &'a str,
@@ -52,6 +54,7 @@ impl QueryLogEntry<'_> {
         json::text(line, r#","listener":"#, self.listener);
         json::number(line, r#","session":"#, self.session);
         json::optional(line, r#","trace_id":"#, self.trace_id);
+        json::optional(line, r#","idempotency_key":"#, self.idempotency_key);
         json::text(line, r#","user":"#, self.user);
         json::text(line, r#","client":"#, self.client);
         json::optional(line, r#","database":"#, self.database);

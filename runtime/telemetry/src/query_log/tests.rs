@@ -13,6 +13,7 @@ fn entry() -> QueryLogEntry<'static> {
         listener: "orders",
         session: 7,
         trace_id: None,
+        idempotency_key: None,
         user: "app",
         client: "10.0.0.9:50123",
         database: None,
@@ -63,6 +64,7 @@ fn everything_that_is_known_is_written() {
     let tags = [("team".to_owned(), "billing".to_owned())];
     log.record(&QueryLogEntry {
         trace_id: Some("4bf92f"),
+        idempotency_key: Some("order-7"),
         database: Some("shop"),
         target: Some("orders/replica"),
         server: Some("10.0.0.2:3306"),
@@ -77,6 +79,7 @@ fn everything_that_is_known_is_written() {
     let lines = lines(&path);
     for (field, expected) in [
         ("trace_id", json!("4bf92f")),
+        ("idempotency_key", json!("order-7")),
         ("database", json!("shop")),
         ("target", json!("orders/replica")),
         ("server", json!("10.0.0.2:3306")),
