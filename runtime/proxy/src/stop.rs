@@ -40,14 +40,15 @@ impl Stop {
         }
     }
 
-    /// Waits for `work`, unless the worker stops or the limit passes first.
+    /// Waits for `work`, unless the limit passes first, or, where it may, the worker stops.
     pub(crate) async fn idle<T>(
         &self,
         work: impl Future<Output = T>,
         limit: Option<Duration>,
+        may_stop: bool,
     ) -> Result<T, Interrupted> {
         let mut work = pin!(work);
-        if self.is_stopped() {
+        if may_stop && self.is_stopped() {
             return Err(Interrupted::Stopped);
         }
         // Under load the next command has come already, and nothing has to be registered.
@@ -69,7 +70,7 @@ impl Stop {
         tokio::select! {
             biased;
             done = &mut work => Ok(done),
-            () = self.stopped() => Err(Interrupted::Stopped),
+            () = self.stopped(), if may_stop => Err(Interrupted::Stopped),
             () = too_long => Err(Interrupted::Idle),
         }
     }
@@ -82,13 +83,14 @@ mod tests {
     #[tokio::test]
     async fn a_stop_ends_the_waiting_and_a_limit_does_too() {
         let stop = Stop::default();
-        assert_eq!(stop.idle(async { 7 }, None).await, Ok(7));
+        assert_eq!(stop.idle(async { 7 }, None, true).await, Ok(7));
         let limit = Some(Duration::from_millis(1));
         let never = std::future::pending::<()>();
-        assert_eq!(stop.idle(never, limit).await, Err(Interrupted::Idle));
+        assert_eq!(stop.idle(never, limit, true).await, Err(Interrupted::Idle));
         let never = std::future::pending::<()>();
-        let (interrupted, ()) = tokio::join!(stop.idle(never, None), async { stop.stop() });
+        let (interrupted, ()) = tokio::join!(stop.idle(never, None, true), async { stop.stop() });
         assert_eq!(interrupted, Err(Interrupted::Stopped));
-        assert_eq!(stop.idle(async { 7 }, None).await, Err(Interrupted::Stopped));
+        assert_eq!(stop.idle(async { 7 }, None, true).await, Err(Interrupted::Stopped));
+        assert_eq!(stop.idle(async { 7 }, None, false).await, Ok(7));
     }
 }

@@ -231,3 +231,19 @@ async fn a_shutdown_lets_statements_finish_and_turns_newcomers_away() {
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert!(try_connect(Login::app(port, "")).await.is_err());
 }
+
+/// A transaction that is open when the shutdown begins may still be committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_waits_for_open_transactions() {
+    let mut tidegate = Tidegate::start(Setup::single(&MariaDbPair::shared().primary));
+    let mut connection: Conn = connect(&tidegate, "").await;
+    let port = tidegate.port();
+    connection.query_drop("start transaction").await.unwrap();
+    let stopping = tokio::task::spawn_blocking(move || (tidegate.stop(), tidegate));
+    while try_connect(Login::app(port, "")).await.is_ok() {}
+    assert_eq!(connection.query_first::<u8, _>("select 7").await.unwrap(), Some(7));
+    connection.query_drop("commit").await.unwrap();
+    let (status, _) = stopping.await.unwrap();
+    assert!(status.success(), "{status}");
+    assert!(connection.query_drop("select 8").await.is_err(), "the session outlived its worker");
+}

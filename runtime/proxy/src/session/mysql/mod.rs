@@ -109,7 +109,10 @@ impl Session {
 
     async fn next(&mut self, stop: &Stop) -> Result<(), End> {
         if self.client.inbox.is_empty() {
-            let idle = stop.idle(self.client.fill(), self.listener.config().idle_timeout).await;
+            let limit = self.listener.config().idle_timeout;
+            // An open transaction is let finish, as long as the worker waits.
+            let may_stop = self.bonds.transaction.is_none();
+            let idle = stop.idle(self.client.fill(), limit, may_stop).await;
             match idle? {
                 Ok(0) => return Err(End::Quit),
                 Ok(_) => {}
