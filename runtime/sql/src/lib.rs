@@ -36,6 +36,7 @@ mod functions;
 mod kind;
 mod lexer;
 mod normal;
+pub mod set;
 
 pub use digest::{Analysis, analyze, digest_text};
 pub use kind::Kind;
