@@ -167,12 +167,22 @@ impl Setup {
         text += "[plugins]\ndir = \"plugins\"\n\n";
         text += &lines(&self.top);
         let _ = writeln!(text, "[[upstream]]\nname = {UPSTREAM:?}\nprotocol = \"mysql\"");
-        let _ = writeln!(text, "servers = [{}]\npool = {}", self.servers(), self.pool);
+        let _ = writeln!(text, "servers = [{}]\npool = {}", self.servers(), self.pool_table());
         text += &lines(&self.upstream);
         let _ = writeln!(text, "\n[[listener]]\nname = {LISTENER:?}\nprotocol = \"mysql\"");
         let _ = writeln!(text, "bind = \"127.0.0.1:{}\"\nupstream = {UPSTREAM:?}", self.port);
         let _ = writeln!(text, "auth = {}", self.auth);
         text + &lines(&self.listener)
+    }
+
+    /// With the mode of the environment, where the test itself does not care.
+    fn pool_table(&self) -> String {
+        match std::env::var("TIDEGATE_TEST_POOL_MODE") {
+            Ok(mode) if !self.pool.contains("mode") => {
+                self.pool.replacen('{', &format!("{{ mode = {mode:?},"), 1)
+            }
+            _ => self.pool.clone(),
+        }
     }
 
     /// A server without a role is one whose role is to be discovered.

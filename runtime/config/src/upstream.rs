@@ -90,9 +90,20 @@ impl ServerTlsMode {
     }
 }
 
+/// How long a session keeps its connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PoolMode {
+    /// From the first statement until it ends.
+    #[default]
+    Session,
+    /// For a transaction, or as long as it has state that lives on one connection only.
+    Transaction,
+}
+
 /// Limits of the connections to one server, for the whole process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
+    pub mode: PoolMode,
     /// Connections, idle ones included.
     pub max: usize,
     /// How long a session waits for a connection.
@@ -105,17 +116,21 @@ pub struct Pool {
     pub age: Duration,
     /// How long connecting and logging in may take.
     pub connect: Duration,
+    /// Prepared statements that one connection keeps at its server.
+    pub statements: usize,
 }
 
 impl Default for Pool {
     fn default() -> Self {
         Self {
+            mode: PoolMode::default(),
             max: 50,
             wait: Duration::from_secs(2),
             queue: 1000,
             idle: Duration::from_secs(300),
             age: Duration::from_secs(3600),
             connect: Duration::from_secs(3),
+            statements: 200,
         }
     }
 }
@@ -286,19 +301,25 @@ fn certificate_and_key(table: &mut Table<'_>) -> (Option<PathBuf>, Option<PathBu
 fn pool(value: &Value<'_>) -> Option<Pool> {
     value.table(|table| {
         let default = Pool::default();
+        let mode = table.optional("mode", |value| {
+            value.choice(&[("session", PoolMode::Session), ("transaction", PoolMode::Transaction)])
+        });
         let max = table.optional("max", |value| value.count(1..=65_535));
         let wait = table.optional("wait", Value::duration_or_zero);
         let queue = table.optional("queue", |value| value.count(0..=1_000_000));
         let idle = table.optional("idle", Value::duration);
         let age = table.optional("age", Value::duration);
         let connect = table.optional("connect", Value::duration);
+        let statements = table.optional("statements", |value| value.count(1..=16_382));
         Some(Pool {
+            mode: mode.unwrap_or(default.mode),
             max: max.unwrap_or(default.max),
             wait: wait.unwrap_or(default.wait),
             queue: queue.unwrap_or(default.queue),
             idle: idle.unwrap_or(default.idle),
             age: age.unwrap_or(default.age),
             connect: connect.unwrap_or(default.connect),
+            statements: statements.unwrap_or(default.statements),
         })
     })
 }

@@ -54,6 +54,7 @@ pub const ER_UNKNOWN_STMT_HANDLER: ErrorCode = ErrorCode::new(1243, b"HY000");
 pub const ER_NOT_SUPPORTED_AUTH_MODE: ErrorCode = ErrorCode::new(1251, b"08004");
 pub const ER_OPTION_PREVENTS_STATEMENT: ErrorCode = ErrorCode::new(1290, b"HY000");
 pub const ER_QUERY_INTERRUPTED: ErrorCode = ErrorCode::new(1317, b"70100");
+pub const ER_NEED_REPREPARE: ErrorCode = ErrorCode::new(1615, b"HY000");
 pub const ER_MAX_PREPARED_STMT_COUNT_REACHED: ErrorCode = ErrorCode::new(1461, b"42000");
 pub const ER_MALFORMED_PACKET: ErrorCode = ErrorCode::new(1835, b"HY000");
 pub const ER_QUERY_TIMEOUT: ErrorCode = ErrorCode::new(3024, b"HY000");

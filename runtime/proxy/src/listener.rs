@@ -144,10 +144,11 @@ impl Listener {
     }
 
     /// Statements must be looked at even if no plugin wants to: what they leave behind in a session
-    /// matters where there is more than one server, and the query log shows them.
+    /// matters where there is more than one connection for it, and the query log shows them.
     pub(crate) fn looks_at_statements(&self) -> bool {
         self.query_log.is_some()
             || self.upstreams().iter().map(|upstream| upstream.servers.len()).sum::<usize>() > 1
+            || self.upstreams().iter().any(|upstream| upstream.is_transactional())
     }
 
     pub(crate) fn logs_statements(&self) -> bool {

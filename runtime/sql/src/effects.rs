@@ -19,7 +19,8 @@ impl Effects {
     pub const WRITES: Self = Self(1 << 1);
     /// `SELECT … INTO` a variable or a file.
     pub const INTO: Self = Self(1 << 2);
-    /// Reads or sets a variable of the session: `@name`, `:=`.
+    /// Reads or sets a variable of the session: `@name`, `:=`. With [`Self::SETS_VARIABLE`] if it may
+    /// set one.
     pub const USER_VARIABLE: Self = Self(1 << 3);
     /// `GET_LOCK()` and its kin: locks that belong to the connection.
     pub const NAMED_LOCK: Self = Self(1 << 4);
@@ -43,6 +44,11 @@ impl Effects {
 
     /// `LAST_INSERT_ID()`, `@@identity`: depends on the last insertion on the same connection.
     pub const LAST_INSERT_ID: Self = Self(1 << 13);
+
+    /// Sets a variable of the session, for all that can be seen: `:=`, `INTO @name`, `CALL p(@name)`.
+    pub const SETS_VARIABLE: Self = Self(1 << 14);
+    /// `XA`: a transaction that is not ended by `COMMIT`.
+    pub const XA: Self = Self(1 << 15);
 
     /// No effect at all.
     #[must_use]
@@ -111,6 +117,8 @@ struct Reader<'a> {
     before: [&'a [u8]; 3],
     before_kind: Option<TokenKind>,
     started: bool,
+    /// `INTO` came, which a list of variables may follow.
+    into: bool,
     /// `INSERT` or `REPLACE` came, which is a function if an opening parenthesis follows.
     maybe_write: bool,
 }
@@ -121,10 +129,10 @@ impl<'a> Reader<'a> {
             TokenKind::Word if !self.started => self.verb(token.bytes),
             TokenKind::Word => self.word(token.bytes),
             TokenKind::Punctuation if token.bytes == b"(" => self.call(),
-            TokenKind::UserVariable => Effects::USER_VARIABLE,
+            TokenKind::UserVariable => self.user_variable(),
             TokenKind::SystemVariable => Effects::SYSTEM_VARIABLE | system_variable(token.bytes),
             TokenKind::Punctuation if token.bytes == b"=" && self.before[0] == b":" => {
-                Effects::USER_VARIABLE
+                Effects::USER_VARIABLE | Effects::SETS_VARIABLE
             }
             _ => Effects::default(),
         };
@@ -138,9 +146,23 @@ impl<'a> Reader<'a> {
             *self = Self::default();
             return effect;
         }
+        self.into |= effect.contains(Effects::INTO);
         self.before = [token.bytes, self.before[0], self.before[1]];
         self.before_kind = Some(token.kind);
         effect
+    }
+
+    /// A variable is read where a value may stand; elsewhere it may be set.
+    fn user_variable(&self) -> Effects {
+        const READING: [&[u8]; 11] = [
+            b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"REPLACE", b"WITH", b"VALUES", b"DO",
+            b"EXECUTE", b"EXPLAIN", b"SHOW",
+        ];
+        let reads = READING.iter().any(|verb| verb.eq_ignore_ascii_case(self.verb));
+        if reads && !self.into {
+            return Effects::USER_VARIABLE;
+        }
+        Effects::USER_VARIABLE | Effects::SETS_VARIABLE
     }
 
     /// An opening parenthesis: what stands before it may be the name of a function.
@@ -162,6 +184,7 @@ impl<'a> Reader<'a> {
             b"PREPARE" | b"EXECUTE" | b"DEALLOCATE" => Effects::SQL_PREPARE,
             b"LOCK" | b"UNLOCK" | b"HANDLER" | b"BACKUP" => Effects::TABLE_LOCK,
             b"INSERT" | b"UPDATE" | b"DELETE" | b"REPLACE" | b"LOAD" => Effects::WRITES,
+            b"XA" => Effects::XA,
             _ => Effects::default(),
         }
     }
@@ -264,6 +287,16 @@ mod tests {
     }
 
     #[test]
+    fn variables_that_are_only_read_are_told_from_those_that_are_set() {
+        for text in
+            ["SELECT @a + 1", "INSERT INTO t VALUES (@a)", "UPDATE t SET a = @b WHERE c = @d"]
+        {
+            assert!(!of(text).intersects(Effects::SETS_VARIABLE), "{text}");
+            assert!(of(text).contains(Effects::USER_VARIABLE), "{text}");
+        }
+    }
+
+    #[test]
     fn what_must_not_go_elsewhere_is_seen() {
         for (text, effect) in [
             ("SELECT a FROM t FOR UPDATE", Effects::LOCKS),
@@ -271,7 +304,12 @@ mod tests {
             ("SELECT a FROM t FOR SHARE SKIP LOCKED", Effects::LOCKS),
             ("SELECT a INTO @b FROM t", Effects::INTO | Effects::USER_VARIABLE),
             ("SELECT a INTO OUTFILE '/x' FROM t", Effects::INTO),
-            ("SELECT @a := 1", Effects::USER_VARIABLE),
+            ("SELECT @a := 1", Effects::USER_VARIABLE | Effects::SETS_VARIABLE),
+            ("SELECT 1 INTO @a", Effects::SETS_VARIABLE),
+            ("SELECT a, b FROM t INTO @a, @b", Effects::SETS_VARIABLE),
+            ("CALL p(1, @out)", Effects::SETS_VARIABLE),
+            ("LOAD DATA INFILE 'x' INTO TABLE t (a, @b)", Effects::SETS_VARIABLE),
+            ("XA START 'x'", Effects::XA),
             ("SELECT GET_LOCK('a', 1)", Effects::NAMED_LOCK),
             ("SELECT get_lock ('a', 1)", Effects::NAMED_LOCK),
             ("SELECT LAST_INSERT_ID()", Effects::LAST_INSERT_ID),

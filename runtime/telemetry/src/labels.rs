@@ -119,6 +119,7 @@ label! {
         UserVariable = "user_variable",
         SessionVariable = "session_variable",
         PreparedStatement = "prepared_statement",
+        XaTransaction = "xa_transaction",
     }
 }
 

@@ -15,3 +15,4 @@ mod routing;
 mod statements;
 mod support;
 mod tls;
+mod transaction_pool;

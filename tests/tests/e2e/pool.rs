@@ -22,7 +22,7 @@ async fn try_value(tidegate: &Tidegate) -> Result<u8, mysql_async::Error> {
 
 #[tokio::test]
 async fn an_exhausted_pool_is_an_error_after_the_wait_and_not_before() {
-    let tidegate = limited("{ max = 1, wait = \"500ms\" }");
+    let tidegate = limited("{ mode = \"session\", max = 1, wait = \"500ms\" }");
     let mut holder = connect(&tidegate, "").await;
     run(&mut holder, "select 1").await;
     let started = Instant::now();
@@ -61,7 +61,7 @@ async fn whoever_waits_gets_the_connection_that_another_leaves() {
 
 #[tokio::test]
 async fn a_full_queue_is_an_error_at_once() {
-    let tidegate = limited("{ max = 1, wait = \"30s\", queue = 0 }");
+    let tidegate = limited("{ mode = \"session\", max = 1, wait = \"30s\", queue = 0 }");
     let mut holder = connect(&tidegate, "").await;
     run(&mut holder, "select 1").await;
     let started = Instant::now();

@@ -47,6 +47,7 @@ fn collect(folder: &Path, prefix: &str, tree: &mut BTreeMap<String, String>) -> 
         if kind.is_dir() && !is_foreign(&name) {
             collect(&entry.path(), &format!("{path}/"), tree)?;
         } else if kind.is_file()
+            && !is_foreign(&name)
             && let Ok(text) = fs::read_to_string(entry.path())
         {
             tree.insert(path, text);
@@ -55,7 +56,7 @@ fn collect(folder: &Path, prefix: &str, tree: &mut BTreeMap<String, String>) -> 
     Ok(())
 }
 
-/// Folders that hold nothing of ours.
+/// Folders that hold nothing of ours; `.git` is a file where the tree is one of several.
 fn is_foreign(name: &str) -> bool {
     matches!(name, ".git" | "target" | "node_modules" | "corpus" | "artifacts")
 }

@@ -48,6 +48,10 @@ pub struct Summary {
     pub rows: u64,
     /// Affected rows of all results.
     pub affected: u64,
+    /// The number of the last row that was inserted with one of the server's choosing; 0 for none.
+    pub last_insert_id: u64,
+    /// Warnings of the last result.
+    pub warnings: u16,
 }
 
 /// What a packet was.
@@ -274,14 +278,19 @@ impl Grammar {
         let body = head.get(1..).unwrap_or_default();
         let (affected, used) = lenenc(body)?;
         let body = body.get(used..).unwrap_or_default();
-        let (_last_insert_id, used) = lenenc(body)?;
+        let (last_insert_id, used) = lenenc(body)?;
         self.summary.affected = self.summary.affected.saturating_add(affected);
+        if last_insert_id != 0 {
+            self.summary.last_insert_id = last_insert_id;
+        }
         self.summary.status = Some(StatusFlags::from_bits_retain(u16_at(body, used)?));
+        self.summary.warnings = u16_at(body, used + 2)?;
         Ok(())
     }
 
     fn eof(&mut self, head: &[u8]) -> Result<(), Violation> {
         // Before 4.1 an EOF was a single byte; a server that we log in to speaks 4.1.
+        self.summary.warnings = u16_at(head, 1)?;
         self.summary.status = Some(StatusFlags::from_bits_retain(u16_at(head, 3)?));
         Ok(())
     }

@@ -27,7 +27,7 @@ pub(crate) struct Verifiers {
 enum Source {
     Users(Users),
     File(UsersFile),
-    Server(ServerUsers),
+    Server(Box<ServerUsers>),
 }
 
 impl Verifiers {
@@ -35,7 +35,7 @@ impl Verifiers {
         let source = match auth {
             Auth::Users(users) => Source::Users(Users::new(users.clone(), flow)),
             Auth::File { path, users } => Source::File(UsersFile::new(path, users.clone(), flow)),
-            Auth::Server => Source::Server(ServerUsers::new(Arc::clone(upstream), flow)),
+            Auth::Server => Source::Server(Box::new(ServerUsers::new(Arc::clone(upstream), flow))),
         };
         Self { source, learned: Learned::default() }
     }

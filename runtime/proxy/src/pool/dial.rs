@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use thiserror::Error;
@@ -108,7 +108,7 @@ async fn connect(
                 step = next.on_packet(packet, &mut out)?;
             }
             Step::Ready(session) => {
-                return Ok(ServerConn { conn, session, born: Instant::now() });
+                return Ok(ServerConn::new(conn, session));
             }
             Step::UpgradeTls(_) => {
                 return Err(Violation::Unexpected { what: "second request for TLS" }.into());

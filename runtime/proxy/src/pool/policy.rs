@@ -44,6 +44,8 @@ pub(crate) enum Release<C, W> {
 #[derive(Debug)]
 struct Idle<K, C> {
     key: K,
+    /// What it has been set to, as a number.
+    state: u64,
     /// The worker that used it last: there it needs no moving.
     home: usize,
     connection: C,
@@ -65,10 +67,9 @@ impl<K: PartialEq, C, W> Policy<K, C, W> {
         Self { limits, open: 0, idle: Vec::new(), waiting: VecDeque::new() }
     }
 
-    pub(crate) fn acquire(&mut self, key: &K, home: usize, now: Instant) -> Acquire<C> {
-        let fits = |idle: &Idle<K, C>| idle.key == *key;
-        let near = self.idle.iter().rposition(|idle| idle.home == home && fits(idle));
-        if let Some(at) = near.or_else(|| self.idle.iter().rposition(fits)) {
+    /// `state`: one in this state is preferred, then one of this worker.
+    pub(crate) fn acquire(&mut self, key: &K, state: u64, home: usize, now: Instant) -> Acquire<C> {
+        if let Some(at) = self.best(key, state, home) {
             let idle = self.idle.remove(at);
             return if self.is_too_old(idle.born, now) {
                 Acquire::Replace(idle.connection)
@@ -86,6 +87,37 @@ impl<K: PartialEq, C, W> Policy<K, C, W> {
         if self.waiting.len() < self.limits.queue { Acquire::Wait } else { Acquire::Refuse }
     }
 
+    /// Takes an idle connection that may be used as it is, if there is one.
+    pub(crate) fn take_idle(
+        &mut self,
+        key: &K,
+        state: u64,
+        home: usize,
+        now: Instant,
+    ) -> Option<C> {
+        let at = self.best(key, state, home)?;
+        if self.is_too_old(self.idle[at].born, now) {
+            return None;
+        }
+        Some(self.idle.remove(at).connection)
+    }
+
+    /// The idle connection that fits best; the most recently used among equals.
+    fn best(&self, key: &K, state: u64, home: usize) -> Option<usize> {
+        let mut best = None;
+        for (at, idle) in self.idle.iter().enumerate().rev() {
+            let rank = (idle.state == state, idle.home == home);
+            if best.is_some_and(|(_, other)| other >= rank) || idle.key != *key {
+                continue;
+            }
+            best = Some((at, rank));
+            if rank == (true, true) {
+                break;
+            }
+        }
+        best.map(|(at, _)| at)
+    }
+
     /// Queues someone who was told [`Acquire::Wait`] under the same lock.
     pub(crate) fn wait(&mut self, key: K, waiter: W) {
         self.waiting.push_back((key, waiter));
@@ -95,6 +127,7 @@ impl<K: PartialEq, C, W> Policy<K, C, W> {
     pub(crate) fn release(
         &mut self,
         key: K,
+        state: u64,
         home: usize,
         connection: C,
         born: Instant,
@@ -112,7 +145,7 @@ impl<K: PartialEq, C, W> Policy<K, C, W> {
             self.open -= 1;
             return Release::Close(connection);
         }
-        self.idle.push(Idle { key, home, connection, since: now, born });
+        self.idle.push(Idle { key, state, home, connection, since: now, born });
         Release::Keep
     }
 
@@ -176,62 +209,73 @@ mod tests {
     #[test]
     fn connects_up_to_max_then_queues_then_refuses() {
         let (mut pool, now) = (policy(), Instant::now());
-        assert_eq!(pool.acquire(&"a", 0, now), Acquire::Connect);
-        assert_eq!(pool.acquire(&"a", 0, now), Acquire::Connect);
-        assert_eq!(pool.acquire(&"a", 0, now), Acquire::Wait);
+        assert_eq!(pool.acquire(&"a", 0, 0, now), Acquire::Connect);
+        assert_eq!(pool.acquire(&"a", 0, 0, now), Acquire::Connect);
+        assert_eq!(pool.acquire(&"a", 0, 0, now), Acquire::Wait);
         pool.wait("a", 'x');
         pool.wait("a", 'y');
-        assert_eq!(pool.acquire(&"a", 0, now), Acquire::Refuse);
+        assert_eq!(pool.acquire(&"a", 0, 0, now), Acquire::Refuse);
     }
 
     #[test]
     fn waiters_are_served_in_their_order() {
         let (mut pool, now) = (policy(), Instant::now());
-        pool.acquire(&"a", 0, now);
-        pool.acquire(&"a", 0, now);
+        pool.acquire(&"a", 0, 0, now);
+        pool.acquire(&"a", 0, 0, now);
         pool.wait("a", 'x');
         pool.wait("b", 'y');
-        assert_eq!(pool.release("a", 0, 1, now, now), Release::Hand('x', 1));
-        assert_eq!(pool.release("a", 0, 2, now, now), Release::HandPlace('y', 2));
+        assert_eq!(pool.release("a", 0, 0, 1, now, now), Release::Hand('x', 1));
+        assert_eq!(pool.release("a", 0, 0, 2, now, now), Release::HandPlace('y', 2));
         assert_eq!(pool.counts(), Counts { open: 2, idle: 0, waiting: 0 });
     }
 
     #[test]
     fn an_idle_connection_of_another_identity_makes_room() {
         let (mut pool, now) = (policy(), Instant::now());
-        pool.acquire(&"a", 0, now);
-        pool.acquire(&"a", 0, now);
-        assert_eq!(pool.release("a", 0, 1, now, now), Release::Keep);
-        assert_eq!(pool.acquire(&"b", 0, now), Acquire::Replace(1));
+        pool.acquire(&"a", 0, 0, now);
+        pool.acquire(&"a", 0, 0, now);
+        assert_eq!(pool.release("a", 0, 0, 1, now, now), Release::Keep);
+        assert_eq!(pool.acquire(&"b", 0, 0, now), Acquire::Replace(1));
         assert_eq!(pool.counts().open, 2);
     }
 
     #[test]
     fn the_most_recently_used_is_used_again() {
         let (mut pool, now) = (policy(), Instant::now());
-        pool.acquire(&"a", 0, now);
-        pool.acquire(&"a", 0, now);
-        pool.release("a", 0, 1, now, now);
-        pool.release("a", 0, 2, now, now);
-        assert_eq!(pool.acquire(&"a", 0, now), Acquire::Reuse(2));
+        pool.acquire(&"a", 0, 0, now);
+        pool.acquire(&"a", 0, 0, now);
+        pool.release("a", 0, 0, 1, now, now);
+        pool.release("a", 0, 0, 2, now, now);
+        assert_eq!(pool.acquire(&"a", 0, 0, now), Acquire::Reuse(2));
     }
 
     #[test]
     fn a_worker_prefers_its_own() {
         let (mut pool, now) = (policy(), Instant::now());
-        pool.acquire(&"a", 0, now);
-        pool.acquire(&"a", 0, now);
-        pool.release("a", 0, 1, now, now);
-        pool.release("a", 1, 2, now, now);
-        assert_eq!(pool.acquire(&"a", 0, now), Acquire::Reuse(1));
-        assert_eq!(pool.acquire(&"a", 0, now), Acquire::Reuse(2));
+        pool.acquire(&"a", 0, 0, now);
+        pool.acquire(&"a", 0, 0, now);
+        pool.release("a", 0, 0, 1, now, now);
+        pool.release("a", 0, 1, 2, now, now);
+        assert_eq!(pool.acquire(&"a", 0, 0, now), Acquire::Reuse(1));
+        assert_eq!(pool.acquire(&"a", 0, 0, now), Acquire::Reuse(2));
+    }
+
+    #[test]
+    fn a_connection_in_the_same_state_is_preferred_to_one_of_the_same_worker() {
+        let (mut pool, now) = (policy(), Instant::now());
+        pool.acquire(&"a", 0, 0, now);
+        pool.acquire(&"a", 0, 0, now);
+        pool.release("a", 7, 1, 1, now, now);
+        pool.release("a", 8, 0, 2, now, now);
+        assert_eq!(pool.acquire(&"a", 7, 0, now), Acquire::Reuse(1));
+        assert_eq!(pool.acquire(&"a", 7, 0, now), Acquire::Reuse(2));
     }
 
     #[test]
     fn a_lost_place_goes_to_the_next_in_line() {
         let (mut pool, now) = (policy(), Instant::now());
-        pool.acquire(&"a", 0, now);
-        pool.acquire(&"a", 0, now);
+        pool.acquire(&"a", 0, 0, now);
+        pool.acquire(&"a", 0, 0, now);
         pool.wait("a", 'x');
         assert_eq!(pool.forfeit(), Some('x'));
         assert_eq!(pool.counts().open, 2);
@@ -242,13 +286,13 @@ mod tests {
     #[test]
     fn the_idle_and_the_old_are_reaped() {
         let (mut pool, now) = (policy(), Instant::now());
-        pool.acquire(&"a", 0, now);
-        pool.acquire(&"a", 0, now);
-        pool.release("a", 0, 1, now, now);
-        pool.release("a", 0, 2, now, now + Duration::from_secs(30));
+        pool.acquire(&"a", 0, 0, now);
+        pool.acquire(&"a", 0, 0, now);
+        pool.release("a", 0, 0, 1, now, now);
+        pool.release("a", 0, 0, 2, now, now + Duration::from_secs(30));
         assert_eq!(pool.reap(now + Duration::from_secs(70)), vec![1]);
-        assert_eq!(pool.acquire(&"a", 0, now + LIMITS.age), Acquire::Replace(2));
-        assert_eq!(pool.release("a", 0, 2, now, now + LIMITS.age), Release::Close(2));
+        assert_eq!(pool.acquire(&"a", 0, 0, now + LIMITS.age), Acquire::Replace(2));
+        assert_eq!(pool.release("a", 0, 0, 2, now, now + LIMITS.age), Release::Close(2));
         assert_eq!(pool.counts(), Counts::default());
     }
 }

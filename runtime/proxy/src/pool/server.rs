@@ -18,6 +18,7 @@ use super::dial::{DialError, Identity, Route, dial};
 use super::health::{Change, Health};
 use super::policy::{Acquire, Limits, Policy, Release};
 use super::server_conn::ServerConn;
+use super::settings::Settings;
 use crate::charset;
 use crate::locked;
 use crate::route::{Candidate, Place, Role};
@@ -35,13 +36,40 @@ pub(crate) enum LeaseError {
     Dial { server: String, source: DialError },
 }
 
+/// Answers the number of the row that was inserted last on a connection.
+pub(crate) const LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID()";
+/// As [`LAST_INSERT_ID`], and makes it 0.
+const TAKE_LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0)";
+
 type Waiter = oneshot::Sender<Grant>;
-type Idle = (ServerConn, Arc<Identity>);
+type Idle = (Box<ServerConn>, Arc<Identity>);
+
+/// What someone who wants a connection gets at once.
+enum Acquired {
+    Leased(Leased),
+    /// There is room for a new one.
+    Room(Room),
+    Turn(oneshot::Receiver<Grant>),
+}
 
 /// What someone who waited is given.
 enum Grant {
     Connection(Leased),
     Room(Room),
+}
+
+impl Grant {
+    /// A connection that lives, or the room for a new one.
+    fn ready(self) -> Result<Leased, Room> {
+        match self {
+            Self::Room(room) => Err(room),
+            Self::Connection(mut leased) => match leased.is_ready() {
+                true => Ok(leased),
+                // It died while idle; its place is good for a new one.
+                false => Err(leased.into_room()),
+            },
+        }
+    }
 }
 
 /// One server of an upstream.
@@ -51,6 +79,8 @@ pub(crate) struct Server {
     route: Route,
     limits: Limits,
     wait: Duration,
+    /// Prepared statements that a connection keeps.
+    pub(crate) statements: usize,
     role: AtomicU8,
     up: AtomicBool,
     leased: AtomicUsize,
@@ -82,6 +112,7 @@ impl Server {
             route,
             limits,
             wait: pool.wait,
+            statements: pool.statements,
             role: AtomicU8::new(role as u8),
             up: AtomicBool::new(true),
             leased: AtomicUsize::new(0),
@@ -155,28 +186,39 @@ impl Server {
         }
     }
 
-    /// Lends a connection of this identity: an idle one, a new one, or one that comes free in time.
+    /// Lends a connection of this identity, if possible one that is in this state: an idle one, a
+    /// new one, or one that comes free in time.
     pub(crate) async fn lease(
         self: &Arc<Self>,
         identity: &Arc<Identity>,
         credential: &Credential,
+        state: u64,
     ) -> Result<Leased, LeaseError> {
-        let room = match self.acquire(identity)? {
-            Ok(grant) => grant,
-            Err(turn) => self.wait_for(turn).await?,
+        let turn = match self.acquire(identity, state)? {
+            Acquired::Leased(leased) => return Ok(leased),
+            Acquired::Turn(turn) => turn,
+            Acquired::Room(room) => return self.connect(room, identity, credential).await,
         };
-        let room = match room {
-            Grant::Connection(mut leased) => {
-                if leased.is_ready() {
-                    self.count();
-                    return Ok(leased);
-                }
-                // It died while idle; its place is good for a new one.
-                leased.into_room()
-            }
-            Grant::Room(room) => room,
+        match self.wait_for(turn).await?.ready() {
+            Ok(leased) => Ok(leased),
+            Err(room) => self.connect(room, identity, credential).await,
+        }
+    }
+
+    /// Lends an idle connection, where there is one that needs nothing to be waited for.
+    pub(crate) fn lease_idle(
+        self: &Arc<Self>,
+        identity: &Arc<Identity>,
+        state: u64,
+    ) -> Option<Leased> {
+        let taken = {
+            let mut policy = locked(&self.policy);
+            let taken = policy.take_idle(identity, state, current_worker(), Instant::now());
+            self.show(&policy);
+            taken
         };
-        self.connect(room, identity, credential).await
+        let (connection, identity) = taken?;
+        Grant::Connection(self.room().fill(identity, connection)).ready().ok()
     }
 
     /// A connection outside the pool, as this identity: for killing a statement.
@@ -200,18 +242,24 @@ impl Server {
     fn acquire(
         self: &Arc<Self>,
         identity: &Arc<Identity>,
-    ) -> Result<Result<Grant, oneshot::Receiver<Grant>>, LeaseError> {
+        state: u64,
+    ) -> Result<Acquired, LeaseError> {
         let mut policy = locked(&self.policy);
-        let acquired = policy.acquire(identity, current_worker(), Instant::now());
+        let acquired = policy.acquire(identity, state, current_worker(), Instant::now());
+        self.show(&policy);
         Ok(match acquired {
             Acquire::Reuse((connection, identity)) => {
-                Ok(Grant::Connection(self.room().fill(identity, connection)))
+                drop(policy);
+                match Grant::Connection(self.room().fill(identity, connection)).ready() {
+                    Ok(leased) => Acquired::Leased(leased),
+                    Err(room) => Acquired::Room(room),
+                }
             }
-            Acquire::Connect | Acquire::Replace(_) => Ok(Grant::Room(self.room())),
+            Acquire::Connect | Acquire::Replace(_) => Acquired::Room(self.room()),
             Acquire::Wait => {
                 let (waiter, turn) = oneshot::channel();
                 policy.wait(Arc::clone(identity), waiter);
-                Err(turn)
+                Acquired::Turn(turn)
             }
             Acquire::Refuse => {
                 self.metrics.wait_failed(WaitFailure::QueueFull);
@@ -247,7 +295,7 @@ impl Server {
             Ok(connection) => {
                 self.succeeded();
                 self.count();
-                Ok(room.fill(Arc::clone(identity), connection))
+                Ok(room.fill(Arc::clone(identity), Box::new(connection)))
             }
             Err(source) => {
                 if source.is_server_fault() {
@@ -263,19 +311,20 @@ impl Server {
         Room { server: Some(Arc::clone(self)) }
     }
 
-    fn take_back(self: &Arc<Self>, mut connection: ServerConn, identity: Arc<Identity>) {
+    fn take_back(self: &Arc<Self>, mut connection: Box<ServerConn>, identity: Arc<Identity>) {
         if !self.is_up() || connection.conn.is_stale() {
             return self.forfeit();
         }
-        let born = connection.born;
+        let (born, state) = (connection.born, connection.heard.fingerprint());
         let key = Arc::clone(&identity);
-        let released = locked(&self.policy).release(
-            key,
-            current_worker(),
-            (connection, identity),
-            born,
-            Instant::now(),
-        );
+        let released = {
+            let mut policy = locked(&self.policy);
+            let now = Instant::now();
+            let home = current_worker();
+            let released = policy.release(key, state, home, (connection, identity), born, now);
+            self.show(&policy);
+            released
+        };
         match released {
             Release::Keep | Release::Close(_) => {}
             Release::Hand(waiter, (connection, identity)) => {
@@ -284,19 +333,26 @@ impl Server {
             }
             Release::HandPlace(waiter, _) => drop(waiter.send(Grant::Room(self.room()))),
         }
-        self.count();
     }
 
     fn forfeit(self: &Arc<Self>) {
-        let waiter = locked(&self.policy).forfeit();
+        let waiter = {
+            let mut policy = locked(&self.policy);
+            let waiter = policy.forfeit();
+            self.show(&policy);
+            waiter
+        };
         if let Some(waiter) = waiter {
             drop(waiter.send(Grant::Room(self.room())));
         }
-        self.count();
     }
 
     fn count(&self) {
-        let counts = locked(&self.policy).counts();
+        self.show(&locked(&self.policy));
+    }
+
+    fn show(&self, policy: &Policy<Arc<Identity>, Idle, Waiter>) {
+        let counts = policy.counts();
         self.metrics.connections(counts.open - counts.idle, counts.idle, counts.waiting);
     }
 }
@@ -308,7 +364,7 @@ struct Room {
 }
 
 impl Room {
-    fn fill(mut self, identity: Arc<Identity>, connection: ServerConn) -> Leased {
+    fn fill(mut self, identity: Arc<Identity>, connection: Box<ServerConn>) -> Leased {
         Leased { server: self.server.take(), identity, connection: Some(connection) }
     }
 }
@@ -326,42 +382,65 @@ impl Drop for Room {
 pub(crate) struct Leased {
     server: Option<Arc<Server>>,
     identity: Arc<Identity>,
-    connection: Option<ServerConn>,
+    connection: Option<Box<ServerConn>>,
 }
 
 impl Leased {
     pub(crate) fn connection(&mut self) -> &mut ServerConn {
-        self.connection.as_mut().expect("only `give_back` and `into_room` empty it, and consume it")
+        self.connection.as_mut().expect("only what consumes it empties it")
     }
 
     pub(crate) fn server(&self) -> &Arc<Server> {
-        self.server.as_ref().expect("only `give_back` and `into_room` empty it, and consume it")
+        self.server.as_ref().expect("only what consumes it empties it")
     }
 
-    /// Returns the connection to the pool. One that was used is reset first, in the background.
-    pub(crate) fn give_back(mut self, used: bool) {
-        let (Some(server), Some(mut connection)) = (self.server.take(), self.connection.take())
-        else {
-            return;
-        };
-        let identity = Arc::clone(&self.identity);
-        if !used {
+    /// Returns the connection to the pool: it is as its `heard` says.
+    pub(crate) fn give_back(mut self) {
+        if let (Some(server), Some(connection)) = (self.server.take(), self.connection.take()) {
             server.leased.fetch_sub(1, Ordering::Relaxed);
-            return server.take_back(connection, identity);
+            server.take_back(connection, Arc::clone(&self.identity));
         }
+    }
+
+    /// As [`Self::give_back`], after a reset in the background: what was done on the connection the
+    /// next user must not see.
+    pub(crate) fn give_back_reset(self) {
         tokio::spawn(async move {
-            let room = Room { server: Some(server) };
-            if reset(&mut connection, &identity, room.limit()).await
-                && let Some(server) = room.keep()
-            {
-                server.take_back(connection, identity);
+            let mut leased = self;
+            if leased.reset().await {
+                leased.give_back();
             }
         });
     }
 
+    /// As [`Self::give_back`], after asking in the background for the number of the row that was
+    /// inserted last: the session may want to know it, on whichever connection it then has.
+    pub(crate) fn give_back_asking(self, then_reset: bool) -> oneshot::Receiver<u64> {
+        let (answer, question) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut leased = self;
+            let limit = leased.server().route.timeout;
+            let asked = leased.connection().query_number(TAKE_LAST_INSERT_ID);
+            let Ok(Ok(id)) = timeout(limit, asked).await else { return };
+            // A session that is gone does not want to know.
+            let _ = answer.send(id);
+            if !then_reset || leased.reset().await {
+                leased.give_back();
+            }
+        });
+        question
+    }
+
+    /// Makes the connection as good as new; `false` if that cannot be done.
+    pub(crate) async fn reset(&mut self) -> bool {
+        let limit = self.server().route.timeout;
+        let identity = Arc::clone(&self.identity);
+        reset(self.connection(), &identity, limit).await
+    }
+
     fn is_ready(&mut self) -> bool {
         let connection = self.connection();
-        !connection.conn.is_stale() && connection.conn.settle_here().is_ok()
+        !connection.conn.is_stale() && connection.settle_here()
     }
 
     fn into_room(mut self) -> Room {
@@ -377,21 +456,6 @@ impl Drop for Leased {
     }
 }
 
-impl Room {
-    fn limit(&self) -> Duration {
-        self.server.as_ref().map_or(Duration::ZERO, |server| server.route.timeout)
-    }
-
-    /// Takes the server out, and leaves its place taken.
-    fn keep(mut self) -> Option<Arc<Server>> {
-        let server = self.server.take();
-        if let Some(server) = &server {
-            server.leased.fetch_sub(1, Ordering::Relaxed);
-        }
-        server
-    }
-}
-
 /// Makes a connection as good as new; `false` if that cannot be done.
 ///
 /// `COM_RESET_CONNECTION` also forgets the character set of the login, so that is said again.
@@ -404,5 +468,9 @@ async fn reset(connection: &mut ServerConn, identity: &Identity, limit: Duration
     if let Some(database) = &identity.database {
         commands.push((Command::InitDb, database.as_bytes()));
     }
+    // The reset closes all statements, also those that were to be closed with the next command.
+    connection.pending.clear();
+    connection.statements.clear();
+    connection.heard = Settings::default();
     matches!(timeout(limit, connection.exchange(&commands)).await, Ok(Ok(Ok(()))))
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::{BufMut, BytesMut};
 use thiserror::Error;
+use tidegate_hook::current_worker;
 use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::frame::{self, HEADER_LEN, Header};
@@ -14,6 +15,8 @@ use tidegate_mysql_wire::packet::ErrPacket;
 use tidegate_mysql_wire::upstream::Session;
 use tidegate_wire::{Reader, Violation};
 
+use super::settings::Settings;
+use super::statements::Statements;
 use crate::conn::Conn;
 
 /// A server's reply to a command of our own is not longer than this.
@@ -42,15 +45,50 @@ pub(crate) struct ServerConn {
     pub(crate) conn: Conn,
     pub(crate) session: Session,
     pub(crate) born: Instant,
+    /// What has been said on it since it was new.
+    pub(crate) heard: Settings,
+    /// The prepared statements that the server knows on it.
+    pub(crate) statements: Statements,
+    /// Commands without a reply, to go out with the next one that has.
+    pub(crate) pending: BytesMut,
+    /// The worker whose runtime watches the socket.
+    home: usize,
 }
 
 impl ServerConn {
+    pub(crate) fn new(conn: Conn, session: Session) -> Self {
+        Self {
+            conn,
+            session,
+            born: Instant::now(),
+            heard: Settings::default(),
+            statements: Statements::default(),
+            pending: BytesMut::new(),
+            home: current_worker(),
+        }
+    }
+
+    /// Has the socket watched by the runtime of this worker; `false` if that cannot be done.
+    pub(crate) fn settle_here(&mut self) -> bool {
+        let here = current_worker();
+        let settled = self.home == here || self.conn.settle_here().is_ok();
+        self.home = here;
+        settled
+    }
+
+    /// Has statements closed with the next command that has a reply.
+    pub(crate) fn close_statements(&mut self, ids: &[u32]) {
+        for id in ids {
+            write_command(&mut self.pending, Command::StmtClose, &id.to_le_bytes());
+        }
+    }
+
     /// Sends commands in one write and reads one OK or ERR for each; the first ERR is returned.
     pub(crate) async fn exchange(
         &mut self,
         commands: &[(Command, &[u8])],
     ) -> Result<Result<(), ErrPacket>, ServerLost> {
-        let mut out = BytesMut::new();
+        let mut out = std::mem::take(&mut self.pending);
         for (command, argument) in commands {
             write_command(&mut out, *command, argument);
         }
@@ -76,7 +114,7 @@ impl ServerConn {
 
     /// Runs a query of our own and collects its rows, as text. `Err` is the server's refusal.
     pub(crate) async fn query(&mut self, sql: &str) -> Result<Result<Rows, ErrPacket>, ServerLost> {
-        let mut out = BytesMut::new();
+        let mut out = std::mem::take(&mut self.pending);
         write_command(&mut out, Command::Query, sql.as_bytes());
         self.conn.send(&out).await?;
         let first = self.packet().await?;
@@ -103,6 +141,14 @@ impl ServerConn {
                 _ => rows.push(row(&packet, columns)?),
             }
         }
+    }
+
+    /// Runs a query of our own that answers one number.
+    pub(crate) async fn query_number(&mut self, sql: &str) -> Result<u64, ServerLost> {
+        let rows = self.query(sql).await?.unwrap_or_default();
+        let digits = rows.first().and_then(|row| row.first()?.as_deref());
+        let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        Ok(number.ok_or(Violation::Unexpected { what: "a query for a number" })?)
     }
 
     /// Reads one packet whole.

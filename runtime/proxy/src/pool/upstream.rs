@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use tidegate_config as config;
-use tidegate_config::Balance;
+use tidegate_config::{Balance, PoolMode};
 use tidegate_hook::Member;
 use tidegate_mysql_wire::auth::Credential;
 use tidegate_telemetry::Telemetry;
@@ -22,6 +22,7 @@ pub(crate) struct Upstream {
     pub(crate) account: Option<config::Account>,
     pub(crate) probe: config::Probe,
     balance: Balance,
+    mode: PoolMode,
     turn: AtomicUsize,
 }
 
@@ -49,6 +50,7 @@ impl Upstream {
             account: upstream.account.clone(),
             probe: upstream.probe.clone(),
             balance: upstream.balance,
+            mode: upstream.pool.mode,
             turn: AtomicUsize::new(0),
         })
     }
@@ -77,11 +79,12 @@ impl Upstream {
         member: Member,
         identity: &Arc<Identity>,
         credential: &Credential,
+        state: u64,
     ) -> Result<Leased, LeaseError> {
         let mut tried = Vec::new();
         let mut failure = None;
         while let Some(server) = self.choose(member, &tried) {
-            match self.servers[server].lease(identity, credential).await {
+            match self.servers[server].lease(identity, credential, state).await {
                 Err(LeaseError::Dial { server: address, source }) if source.is_server_fault() => {
                     failure = Some(LeaseError::Dial { server: address, source });
                     tried.push(server);
@@ -90,6 +93,21 @@ impl Upstream {
             }
         }
         Err(failure.unwrap_or_else(|| LeaseError::NoServer { target: self.describe(member) }))
+    }
+
+    /// Lends an idle connection to the server that [`Self::lease`] would choose first, if it has one.
+    pub(crate) fn lease_idle(
+        &self,
+        member: Member,
+        identity: &Arc<Identity>,
+        state: u64,
+    ) -> Option<Leased> {
+        self.servers[self.choose(member, &[])?].lease_idle(identity, state)
+    }
+
+    /// Sessions give their connections back after each transaction.
+    pub(crate) fn is_transactional(&self) -> bool {
+        self.mode == PoolMode::Transaction
     }
 
     fn choose(&self, member: Member, tried: &[usize]) -> Option<usize> {

@@ -6,31 +6,29 @@
 
 use bytes::{BufMut, BytesMut};
 use tidegate_hook::{Answer, OutcomeKind, StatementTraits};
+use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::error_code::{
-    ER_MAX_PREPARED_STMT_COUNT_REACHED, ER_NET_PACKET_TOO_LARGE, ER_UNKNOWN_STMT_HANDLER,
+    ER_MAX_PREPARED_STMT_COUNT_REACHED, ER_NEED_REPREPARE, ER_NET_PACKET_TOO_LARGE,
+    ER_UNKNOWN_STMT_HANDLER,
 };
 use tidegate_mysql_wire::frame::{HEADER_LEN, Header, PAYLOAD_MAX};
 use tidegate_mysql_wire::packet::{ErrPacket, PrepareOk};
 use tidegate_mysql_wire::relay::{Expect, Scanner};
 use tidegate_mysql_wire::status::StatusFlags;
 use tidegate_sql::Kind;
-use tidegate_telemetry::PinReason;
 
 use super::command::Head;
-use super::leases::ServerStatement;
 use super::prepared::{Statement, Types};
 use super::relay::first_packet;
 use super::reply::Form;
-use super::state::Trace;
 use super::statement::{Asked, Done, Outgoing};
+use super::trace::{Follows, Pin, Trace};
 use super::{End, Session};
 use crate::conn::Conn;
-use crate::pool::{ServerLost, write_command};
+use crate::pool::{Missed, ServerConn, ServerLost, Settings, write_command};
 use crate::route::Place;
 
-/// Closed statements are told to a server with the next command, or when so many bytes wait.
-const PENDING_MAX: usize = 4 << 10;
 /// The number of a statement in the argument of the commands about it.
 const ID_LEN: usize = 4;
 
@@ -55,18 +53,8 @@ impl Session {
             Ok(place) => place,
             Err(error) => return self.refuse(&asked, &error).await,
         };
-        let statement = Statement {
-            text,
-            kind: asked.kind,
-            digest: asked.digest,
-            follows: asked.follows,
-            trace: asked.trace.clone(),
-            parameters: 0,
-            types: Vec::new(),
-            types_version: 0,
-            bound_to: None,
-            broken: false,
-        };
+        let content = self.prepared.content(text, &self.settings);
+        let statement = Statement::new(content, self.settings.clone(), &asked);
         self.prepare_at(place, statement, &asked).await
     }
 
@@ -77,14 +65,14 @@ impl Session {
         statement: Statement,
         asked: &Asked,
     ) -> Result<(), End> {
-        let mut packet = BytesMut::new();
-        write_command(&mut packet, Command::StmtPrepare, &statement.text);
+        let text = std::sync::Arc::clone(&statement.content.text);
         let id = self.prepared.add(statement);
-        let done = self.prepare_and_relay(place, id, packet, asked).await?;
+        let done = self.prepare_and_relay(place, id, &text, asked).await?;
         if done.as_ref().is_none_or(|done| done.summary.error.is_some()) {
             self.prepared.remove(id);
         }
         if let Some(done) = done {
+            self.settle(place, Kind::Admin, &Trace::None, &done);
             self.finish_done(asked, place, &done);
         }
         Ok(())
@@ -94,52 +82,79 @@ impl Session {
         &mut self,
         place: Place,
         id: u32,
-        packet: BytesMut,
+        text: &[u8],
         asked: &Asked,
     ) -> Result<Option<Done>, End> {
-        if !self.begin(place, Outgoing::Packet(packet, 1), asked).await? {
-            return Ok(None);
-        }
-        if let Err(lost) = self.adopt(place, id).await {
-            Box::pin(self.lost(place, asked, &lost, Some(self.reply_sequence))).await?;
-            return Ok(None);
+        loop {
+            let mut packet = BytesMut::new();
+            write_command(&mut packet, Command::StmtPrepare, text);
+            if !self.begin(place, Outgoing::Packet(packet, 1), asked).await? {
+                return Ok(None);
+            }
+            match self.adopt(place, id).await {
+                Ok(Adopted::Shown) => break,
+                Ok(Adopted::Again) => {}
+                Err(lost) => {
+                    Box::pin(self.lost(place, asked, &lost, Some(self.reply_sequence))).await?;
+                    return Ok(None);
+                }
+            }
         }
         self.relay_from(place, Expect::Prepared, asked).await
     }
 
     /// Reads the number that a server has given a statement and puts ours in its place, before the
     /// reply goes to the client.
-    async fn adopt(&mut self, place: Place, id: u32) -> Result<(), ServerLost> {
+    async fn adopt(&mut self, place: Place, id: u32) -> Result<Adopted, ServerLost> {
         let held = self.leases.at(place).ok_or(ServerLost::Closed)?;
-        let first = first_packet(&mut held.leased.connection().conn).await?;
+        let max = held.leased.server().statements;
+        let connection = held.leased.connection();
+        let first = first_packet(&mut connection.conn).await?;
         if first.first() != Some(&PrepareOk::MARK) {
-            return Ok(());
+            let full = ErrPacket::decode(first)
+                .is_ok_and(|error| error.code == ER_MAX_PREPARED_STMT_COUNT_REACHED.code);
+            return match connection.statements.evict().filter(|_| full) {
+                None => Ok(Adopted::Shown),
+                // What nobody needs at the moment makes room.
+                Some(unused) => {
+                    let whole = HEADER_LEN + first.len();
+                    connection.conn.inbox.consume(whole);
+                    connection.close_statements(&[unused]);
+                    Ok(Adopted::Again)
+                }
+            };
         }
         let ok = PrepareOk::decode(first)?;
         if let Some(bytes) = first.get_mut(1..=ID_LEN) {
             bytes.copy_from_slice(&id.to_le_bytes());
         }
-        held.statements.insert(id, ServerStatement { id: ok.statement_id, types: 0 });
         if let Some(statement) = self.prepared.get(id) {
+            let content = statement.content.clone();
+            let closed = connection.statements.insert(content, ok.statement_id, max);
+            connection.close_statements(&closed);
             statement.parameters = ok.parameters.into();
-            if ok.parameters > 0 && !matches!(statement.trace, Trace::None) {
+            if ok.parameters > 0 && matches!(statement.trace, Trace::Said { .. }) {
                 // With parameters it cannot be said again as a query.
-                statement.trace = Trace::Pin(PinReason::SessionVariable);
+                statement.trace = Trace::Pins([Pin::SessionVariable].into());
             }
         }
-        Ok(())
+        Ok(Adopted::Shown)
     }
 
     pub(super) async fn execute(&mut self, head: Head) -> Result<(), End> {
         let Some(id) = self.known_statement(head) else {
             return self.unknown_statement(head).await;
         };
-        let mut asked = self.ask_again(id);
+        let asked = self.ask_again(id);
         if let Some(answer) = &asked.verdict.answer {
             self.discard(head).await?;
             return self.answer(&asked, answer, Form::Binary).await;
         }
-        let bound = self.prepared.get(id).and_then(|statement| statement.bound_to);
+        if let Some(counted) = self.counted(asked.follows) {
+            self.discard(head).await?;
+            return self.answer(&asked, &counted, Form::Binary).await;
+        }
+        let bound = self.prepared.get(id).and_then(|statement| statement.bound_to());
         let place = match bound {
             Some(place) => place,
             None => match self.place(&asked).await {
@@ -161,11 +176,8 @@ impl Session {
         if let Some(done) = self.run_at(place, outgoing, Expect::Results, &asked).await? {
             let cursor =
                 done.summary.status.is_some_and(|s| s.contains(StatusFlags::CURSOR_EXISTS));
-            if let Some(statement) = self.prepared.get(id) {
-                statement.bound_to = cursor.then_some(place);
-            }
-            let trace = std::mem::take(&mut asked.trace);
-            self.settle(place, asked.kind, trace, done.summary);
+            self.bind(id, cursor.then_some(place), place);
+            self.settle(place, asked.kind, &asked.trace, &done);
             self.finish_done(&asked, place, &done);
         }
         Ok(())
@@ -177,7 +189,7 @@ impl Session {
             return self.discard(head).await;
         };
         let asked = self.ask_again(id);
-        let bound = self.prepared.get(id).and_then(|statement| statement.bound_to);
+        let bound = self.prepared.get(id).and_then(|statement| statement.bound_to());
         let place = match bound {
             Some(place) => Some(place),
             None => self.place(&asked).await.ok(),
@@ -193,8 +205,10 @@ impl Session {
                 false
             }
         };
+        if let Some(place) = place {
+            self.bind(id, sent.then_some(place), place);
+        }
         if let Some(statement) = self.prepared.get(id) {
-            statement.bound_to = place.filter(|_| sent);
             statement.broken |= !sent;
         }
         Ok(())
@@ -202,7 +216,7 @@ impl Session {
 
     pub(super) async fn fetch(&mut self, head: Head) -> Result<(), End> {
         let id = self.known_statement(head);
-        let bound = id.and_then(|id| self.prepared.get(id)?.bound_to.map(|place| (id, place)));
+        let bound = id.and_then(|id| self.prepared.get(id)?.bound_to().map(|place| (id, place)));
         let Some((id, place)) = bound else {
             return self.unknown_statement(head).await;
         };
@@ -210,7 +224,12 @@ impl Session {
         let asked = Asked::unasked(Kind::Read, Trace::None);
         if let Some(done) = self.run_at(place, Outgoing::Frames(head), Expect::Rows, &asked).await?
         {
-            self.settle(place, Kind::Read, Trace::None, done.summary);
+            // Behind the last row nothing is bound to the connection any more.
+            let last = done.summary.status.is_some_and(|s| s.contains(StatusFlags::LAST_ROW_SENT));
+            if last || done.summary.error.is_some() {
+                self.bind(id, None, place);
+            }
+            self.settle(place, Kind::Read, &Trace::None, &done);
             self.finish_done(&asked, place, &done);
         }
         Ok(())
@@ -222,7 +241,7 @@ impl Session {
         };
         let bound = self.prepared.get(id).and_then(|statement| {
             statement.broken = false;
-            statement.bound_to.take()
+            statement.bound_to()
         });
         let Some(place) = bound else {
             // No server holds anything of it that could be reset.
@@ -231,7 +250,11 @@ impl Session {
         };
         self.patch_id(place, id, head);
         let asked = Asked::unasked(Kind::Admin, Trace::None);
-        self.run_at(place, Outgoing::Frames(head), Expect::Simple, &asked).await?;
+        let done = self.run_at(place, Outgoing::Frames(head), Expect::Simple, &asked).await?;
+        self.bind(id, None, place);
+        if let Some(done) = done {
+            self.settle(place, Kind::Admin, &Trace::None, &done);
+        }
         Ok(())
     }
 
@@ -242,18 +265,31 @@ impl Session {
         let Some(id) = id else {
             return Ok(());
         };
-        self.prepared.remove(id);
-        for held in self.leases.iter_mut() {
-            if let Some(known) = held.statements.remove(&id) {
-                write_command(&mut held.pending, Command::StmtClose, &known.id.to_le_bytes());
-            }
-            if held.pending.len() > PENDING_MAX {
-                let pending = std::mem::take(&mut held.pending);
-                // A lost connection is noticed by the next command that has a reply.
-                drop(held.leased.connection().conn.send(&pending).await);
-            }
+        let Some(closed) = self.prepared.remove(id) else {
+            return Ok(());
+        };
+        // Servers keep it for who asks for the same; but not the long data or the cursor of it.
+        if let Some(place) = closed.bound_to()
+            && let Some(held) = self.leases.at(place)
+        {
+            let connection = held.leased.connection();
+            let known = connection.statements.remove(&closed.content);
+            connection.close_statements(known.as_slice());
         }
         Ok(())
+    }
+
+    /// Says where the next execution of a statement must go, and has the connection keep it there.
+    fn bind(&mut self, id: u32, to: Option<Place>, place: Place) {
+        self.prepared.bind(id, to);
+        let Some(statement) = self.prepared.get(id) else {
+            return;
+        };
+        if let Some(held) = self.leases.at(place)
+            && let Some(known) = held.leased.connection().statements.get(&statement.content)
+        {
+            known.busy = to.is_some();
+        }
     }
 
     /// The statement that a command is about, if it can be executed.
@@ -298,36 +334,74 @@ impl Session {
     }
 
     fn is_known(&mut self, place: Place, id: u32) -> bool {
-        self.leases.at(place).is_some_and(|held| held.statements.contains_key(&id))
+        let Some(statement) = self.prepared.get(id) else {
+            return false;
+        };
+        let held = self.leases.at(place);
+        held.is_some_and(|held| {
+            held.leased.connection().statements.get(&statement.content).is_some()
+        })
     }
 
-    /// Prepares a statement on a server that does not know it yet.
+    /// Prepares a statement on a connection that does not know it yet.
     async fn learn(&mut self, place: Place, id: u32) -> Result<Result<(), ErrPacket>, ServerLost> {
         if self.is_known(place, id) {
             return Ok(Ok(()));
         }
-        if self.is_behind(place) {
-            self.catch_up(place).await?;
-        }
-        let text = self.prepared.get(id).map(|statement| statement.text.clone());
-        let (Some(held), Some(text)) = (self.leases.at(place), text) else {
+        self.catch_up(place, Follows::Nothing).await?;
+        let Some(statement) = self.prepared.get(id) else {
             return Err(ServerLost::Closed);
         };
-        held.used = true;
-        let deprecate_eof = held.deprecates_eof();
-        let mut packet = std::mem::take(&mut held.pending);
-        write_command(&mut packet, Command::StmtPrepare, &text);
-        let server = &mut held.leased.connection().conn;
-        server.send(&packet).await?;
-        let first = first_packet(server).await?;
-        let prepared = match first.first() {
-            Some(&ErrPacket::MARK) => Err(ErrPacket::decode(first)?),
-            _ => Ok(PrepareOk::decode(first)?),
+        let (content, then) = (statement.content.clone(), statement.settings.clone());
+        // It means what it meant when the client prepared it: in that database, under that mode.
+        let moved = content.shape != self.settings.shape();
+        if moved && !self.may_go_back(place, &then) {
+            let message = "the session's database or modes have changed; prepare it again";
+            return Ok(Err(ErrPacket::new(ER_NEED_REPREPARE, message)));
+        }
+        if moved {
+            self.bring(place, &then).await?;
+        }
+        let prepared = loop {
+            let Some(held) = self.leases.at(place) else {
+                return Err(ServerLost::Closed);
+            };
+            held.used = true;
+            let max = held.leased.server().statements;
+            let connection = held.leased.connection();
+            match prepare_unseen(connection, &content.text).await? {
+                Ok(ok) => {
+                    let closed = connection.statements.insert(content, ok.statement_id, max);
+                    connection.close_statements(&closed);
+                    break Ok(());
+                }
+                Err(error) if error.code == ER_MAX_PREPARED_STMT_COUNT_REACHED.code => {
+                    match connection.statements.evict() {
+                        Some(unused) => connection.close_statements(&[unused]),
+                        None => break Err(error),
+                    }
+                }
+                Err(error) => break Err(error),
+            }
         };
-        swallow(server, Scanner::new(Expect::Prepared, deprecate_eof, 1)).await?;
-        Ok(prepared.map(|ok| {
-            held.statements.insert(id, ServerStatement { id: ok.statement_id, types: 0 });
-        }))
+        if moved {
+            let settings = self.settings.clone();
+            self.bring(place, &settings).await?;
+        }
+        Ok(prepared)
+    }
+
+    /// Whether a connection can be given earlier settings for a moment, and then its own again: not
+    /// where a reset would end what is open on it.
+    fn may_go_back(&mut self, place: Place, then: &Settings) -> bool {
+        let bonds = [self.bonds.transaction, self.bonds.pin, self.diagnostics];
+        let free = !bonds.contains(&Some(place)) && !self.prepared.is_bound_to(place);
+        let now = &self.settings;
+        free || [then.missed_by(now), now.missed_by(then)].iter().all(|missed| match missed {
+            Missed::Nothing => true,
+            Missed::Entries(entries) => entries.iter().all(|entry| entry.shapes_statements()),
+            Missed::StartOver => false,
+        })
     }
 
     /// The execution as the server at `place` must hear it. `None`: it would be too long.
@@ -335,19 +409,18 @@ impl Session {
         self.patch_id(place, id, head);
         let statement = self.prepared.get(id)?;
         let types = statement.note_types(head.argument(&self.client.inbox));
-        let version = statement.types_version;
-        let known = self.leases.at(place)?.statements.get_mut(&id)?;
-        let told = std::mem::replace(&mut known.types, version);
+        let connection = self.leases.at(place)?.leased.connection();
+        let known = connection.statements.get(&statement.content)?;
+        if known.types == statement.types {
+            return Some(Outgoing::Frames(head));
+        }
+        known.types.clone_from(&statement.types);
         let Types::Omitted { flag } = types else {
             return Some(Outgoing::Frames(head));
         };
-        if told == version {
-            return Some(Outgoing::Frames(head));
-        }
-        // The client has told the types to another server; here they are new.
-        let types = std::mem::take(&mut self.prepared.get(id)?.types);
-        let packet = with_types(head, head.argument(&self.client.inbox), flag, &types);
-        self.prepared.get(id)?.types = types;
+        // The client has told the types on another connection; here they are new.
+        let argument = head.argument(&self.client.inbox);
+        let packet = with_types(head, argument, flag, &statement.types);
         self.client.inbox.consume(head.framed());
         Some(Outgoing::Head(packet?, head))
     }
@@ -364,12 +437,45 @@ impl Session {
 
     /// Puts the server's number of a statement in the place of ours.
     fn patch_id(&mut self, place: Place, id: u32, head: Head) {
-        let known = self.leases.at(place).and_then(|held| held.statements.get(&id).copied());
+        let Some(statement) = self.prepared.get(id) else {
+            return;
+        };
+        let Some(held) = self.leases.at(place) else {
+            return;
+        };
+        let known = held.leased.connection().statements.get(&statement.content);
         let argument = head.argument_mut(&mut self.client.inbox);
         if let (Some(known), Some(bytes)) = (known, argument.first_chunk_mut::<ID_LEN>()) {
             *bytes = known.id.to_le_bytes();
         }
     }
+}
+
+/// What became of the reply to a `COM_STMT_PREPARE`.
+enum Adopted {
+    /// It is ready for the client.
+    Shown,
+    /// It is dropped, and the command must be sent again.
+    Again,
+}
+
+/// Prepares a statement without showing the reply to the client.
+async fn prepare_unseen(
+    connection: &mut ServerConn,
+    text: &[u8],
+) -> Result<Result<PrepareOk, ErrPacket>, ServerLost> {
+    let deprecate_eof = connection.session.capabilities.contains(Capabilities::DEPRECATE_EOF);
+    let mut packet = std::mem::take(&mut connection.pending);
+    write_command(&mut packet, Command::StmtPrepare, text);
+    let server = &mut connection.conn;
+    server.send(&packet).await?;
+    let first = first_packet(server).await?;
+    let prepared = match first.first() {
+        Some(&ErrPacket::MARK) => Err(ErrPacket::decode(first)?),
+        _ => Ok(PrepareOk::decode(first)?),
+    };
+    swallow(server, Scanner::new(Expect::Prepared, deprecate_eof, 1)).await?;
+    Ok(prepared)
 }
 
 fn statement_id(argument: &[u8]) -> Option<u32> {

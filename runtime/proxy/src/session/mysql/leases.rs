@@ -1,37 +1,27 @@
-//! The connections that a session holds: at most one to each server, from its first use on.
+//! The connections that a session holds: at most one to each server.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use tidegate_hook::Target;
 use tidegate_mysql_wire::capabilities::Capabilities;
 
 use crate::pool::{Leased, Upstream};
 use crate::route::Place;
 
-/// A statement as one server knows it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ServerStatement {
-    pub(super) id: u32,
-    /// Which of the client's parameter types this server was told last; 0 for none.
-    pub(super) types: u32,
-}
-
 /// A connection that the session holds.
 pub(super) struct Held {
     pub(super) leased: Leased,
     pub(super) place: Place,
-    /// So many entries of the session's history have been said on it.
-    pub(super) replayed: usize,
-    /// The session's prepared statements that this server knows, by the client's number.
-    pub(super) statements: HashMap<u32, ServerStatement>,
-    /// Commands without a reply, to go out with the next one that has.
-    pub(super) pending: BytesMut,
     /// The number of the first packet of the reply to what was sent last.
     pub(super) reply_sequence: u8,
-    /// Something was done on it that the next user must not see.
+    /// Something was done on it that its settings do not tell.
     pub(super) used: bool,
+    /// The next user must not see it as it is.
+    pub(super) dirty: bool,
+    /// A row was inserted on it whose number the server chose.
+    pub(super) inserted: bool,
+    /// What it answers to `LAST_INSERT_ID()` is what the session must read.
+    pub(super) knows_insert_id: bool,
 }
 
 impl Held {
@@ -39,11 +29,11 @@ impl Held {
         Self {
             place: leased.server().place,
             leased,
-            replayed: 0,
-            statements: HashMap::new(),
-            pending: BytesMut::new(),
             reply_sequence: 1,
             used: false,
+            dirty: false,
+            inserted: false,
+            knows_insert_id: false,
         }
     }
 
@@ -85,6 +75,12 @@ impl Leases {
         self.0.retain(|held| held.place != place);
     }
 
+    /// Takes out a connection of which nothing is needed any more.
+    pub(super) fn take(&mut self, unneeded: impl Fn(&Held) -> bool) -> Option<Held> {
+        let at = self.0.iter().position(unneeded)?;
+        Some(self.0.swap_remove(at))
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Held> {
         self.0.iter_mut()
     }
@@ -92,7 +88,10 @@ impl Leases {
     /// Gives everything back to the pools.
     pub(super) fn give_back(&mut self) {
         for held in self.0.drain(..) {
-            held.leased.give_back(held.used);
+            match held.used {
+                true => held.leased.give_back_reset(),
+                false => held.leased.give_back(),
+            }
         }
     }
 }

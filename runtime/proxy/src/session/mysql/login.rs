@@ -132,8 +132,14 @@ impl Entered {
             last: None,
             last_change: None,
             opaque: false,
-            history: super::History::default(),
+            settings: super::Settings::default(),
             prepared: super::Prepared::default(),
+            pins: super::Pins::default(),
+            autocommit: true,
+            next_transaction: false,
+            diagnostics: None,
+            insert_id: super::InsertId::default(),
+            counts: super::Counts::default(),
             reply_sequence: 1,
         }
     }
@@ -339,12 +345,12 @@ async fn welcome(
     accepted: &Accepted,
 ) -> Result<(), LoginFailure> {
     let leased = match listener.upstreams().get(target.upstream) {
-        Some(upstream) => upstream.lease(target.member, identity, &accepted.credential).await,
+        Some(upstream) => upstream.lease(target.member, identity, &accepted.credential, 0).await,
         None => Err(LeaseError::NoServer { target: String::new() }),
     };
     match leased {
         Ok(leased) => {
-            leased.give_back(false);
+            leased.give_back();
             Ok(())
         }
         Err(error) => {

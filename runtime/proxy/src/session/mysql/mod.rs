@@ -4,22 +4,25 @@
 //! [`execute`] carry out statements: ask the plugins, choose a server, send, relay the reply.
 
 mod command;
+mod counted;
 mod execute;
 mod farewell;
-mod history;
+mod insert_id;
 mod leases;
 mod login;
+mod pins;
 mod prepared;
 mod query;
 mod relay;
 mod reply;
 mod state;
 mod statement;
+mod trace;
 
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use tidegate_hook::{SessionContext, Target};
+use tidegate_hook::{SessionContext, SessionState, Target};
 use tidegate_mysql_wire::auth::Credential;
 use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::command::Command;
@@ -30,12 +33,14 @@ use tokio::net::TcpStream;
 use tracing::{debug, info};
 
 use self::command::{ClientLost, Head};
-use self::history::History;
+use self::insert_id::InsertId;
 use self::leases::Leases;
+use self::pins::Pins;
 use self::prepared::Prepared;
+use self::state::Counts;
 use crate::conn::Conn;
 use crate::listener::Listener;
-use crate::pool::Identity;
+use crate::pool::{Identity, Settings};
 use crate::route::{Bonds, Place};
 use crate::stop::{Interrupted, Stop};
 
@@ -83,8 +88,16 @@ pub(crate) struct Session {
     last_change: Option<Place>,
     /// Statements have run that nobody looked at: what state they left is unknown.
     opaque: bool,
-    history: History,
+    settings: Settings,
     prepared: Prepared,
+    pins: Pins,
+    autocommit: bool,
+    /// `SET TRANSACTION` shapes the transaction that follows.
+    next_transaction: bool,
+    /// The connection that holds the warnings, or the count of rows, of the last statement.
+    diagnostics: Option<Place>,
+    insert_id: InsertId,
+    counts: Counts,
     /// The number of the next reply's first packet: as many as its command had frames.
     reply_sequence: u8,
 }
@@ -156,8 +169,15 @@ impl Session {
         self.leases.give_back();
         self.bonds = Bonds::default();
         self.opaque = false;
-        self.history.clear();
+        self.settings = Settings::default();
         self.prepared.clear();
+        self.pins.clear();
+        self.autocommit = true;
+        self.next_transaction = false;
+        self.diagnostics = None;
+        self.insert_id = InsertId::default();
+        self.counts = Counts::default();
+        self.context.state.remove(SessionState::IN_TRANSACTION | SessionState::READ_ONLY);
         self.set_database(self.identity.database.clone());
         self.send_ok().await
     }

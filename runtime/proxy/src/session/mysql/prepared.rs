@@ -1,11 +1,13 @@
 //! The client's prepared statements, under numbers of our own, so that any server can know them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tidegate_sql::Kind;
 
-use super::state::{Follows, Trace};
+use super::statement::Asked;
+use super::trace::{Follows, Trace};
+use crate::pool::{Content, Settings};
 use crate::route::Place;
 
 /// A client that forgets to close its statements is stopped here.
@@ -16,23 +18,43 @@ const BYTES_MAX: usize = 32 << 20;
 #[derive(Debug)]
 pub(super) struct Statement {
     /// As it was sent to the server: rewritten, if a plugin rewrote it.
-    pub(super) text: Arc<[u8]>,
+    pub(super) content: Content,
+    /// The session's settings when it was prepared.
+    pub(super) settings: Settings,
     pub(super) kind: Kind,
     pub(super) digest: u64,
     /// What an execution needs to find on its connection, and what it leaves behind.
     pub(super) follows: Follows,
     pub(super) trace: Trace,
     pub(super) parameters: usize,
-    /// The types that the client has bound last, as they came, and how often they have changed.
+    /// The types that the client has bound last, as they came.
     pub(super) types: Vec<u8>,
-    pub(super) types_version: u32,
     /// Where the next execution must go: long data, or an open cursor, is there already.
-    pub(super) bound_to: Option<Place>,
+    bound_to: Option<Place>,
     /// Long data was lost with its connection: the next execution would be of something else.
     pub(super) broken: bool,
 }
 
 impl Statement {
+    pub(super) fn new(content: Content, settings: Settings, asked: &Asked) -> Self {
+        Self {
+            content,
+            settings,
+            kind: asked.kind,
+            digest: asked.digest,
+            follows: asked.follows,
+            trace: asked.trace.clone(),
+            parameters: 0,
+            types: Vec::new(),
+            bound_to: None,
+            broken: false,
+        }
+    }
+
+    pub(super) fn bound_to(&self) -> Option<Place> {
+        self.bound_to
+    }
+
     /// Takes note of the types in an execution. `argument` follows the command's code.
     pub(super) fn note_types(&mut self, argument: &[u8]) -> Types {
         if self.parameters == 0 {
@@ -46,7 +68,6 @@ impl Statement {
                 let types = types.unwrap_or_default();
                 if types != self.types {
                     self.types = types.to_vec();
-                    self.types_version += 1;
                 }
                 Types::Sent
             }
@@ -70,14 +91,27 @@ pub(super) enum Types {
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
     statements: HashMap<u32, Statement>,
+    /// Their contents, by hash.
+    contents: HashSet<u64>,
     last_id: u32,
     bytes: usize,
+    /// How many are bound to a connection.
+    bound: usize,
 }
 
 impl Prepared {
     /// No more can be prepared before some are closed.
     pub(super) fn is_full(&self, text: usize) -> bool {
         self.statements.len() >= STATEMENTS_MAX || self.bytes + text > BYTES_MAX
+    }
+
+    /// What servers know a statement by. One that is prepared twice is two: each has its own cursor.
+    pub(super) fn content(&self, text: Arc<[u8]>, settings: &Settings) -> Content {
+        let mut content = Content::new(text, settings.shape(), 0);
+        while self.contents.contains(&content.hash()) {
+            content = Content::new(content.text, content.shape, content.copy + 1);
+        }
+        content
     }
 
     /// Gives a statement its number.
@@ -88,7 +122,8 @@ impl Prepared {
                 break;
             }
         }
-        self.bytes += statement.text.len();
+        self.bytes += statement.content.text.len();
+        self.contents.insert(statement.content.hash());
         self.statements.insert(self.last_id, statement);
         self.last_id
     }
@@ -97,18 +132,38 @@ impl Prepared {
         self.statements.get_mut(&id)
     }
 
-    pub(super) fn remove(&mut self, id: u32) {
-        if let Some(statement) = self.statements.remove(&id) {
-            self.bytes -= statement.text.len();
+    pub(super) fn remove(&mut self, id: u32) -> Option<Statement> {
+        let statement = self.statements.remove(&id)?;
+        self.bytes -= statement.content.text.len();
+        self.contents.remove(&statement.content.hash());
+        self.bound -= usize::from(statement.bound_to.is_some());
+        Some(statement)
+    }
+
+    /// Says where the next execution must go.
+    pub(super) fn bind(&mut self, id: u32, place: Option<Place>) {
+        if let Some(statement) = self.statements.get_mut(&id) {
+            self.bound -= usize::from(statement.bound_to.is_some());
+            self.bound += usize::from(place.is_some());
+            statement.bound_to = place;
         }
+    }
+
+    /// Long data or a cursor is on the connection there.
+    pub(super) fn is_bound_to(&self, place: Place) -> bool {
+        self.bound > 0 && self.statements.values().any(|known| known.bound_to == Some(place))
     }
 
     /// A connection is gone, and with it the long data and cursors that were there.
     pub(super) fn forget(&mut self, place: Place) {
+        if self.bound == 0 {
+            return;
+        }
         for statement in self.statements.values_mut() {
             if statement.bound_to == Some(place) {
                 statement.bound_to = None;
                 statement.broken = true;
+                self.bound -= 1;
             }
         }
     }
@@ -122,27 +177,19 @@ impl Prepared {
 mod tests {
     use super::*;
 
-    fn statement(text: &[u8], parameters: usize) -> Statement {
-        Statement {
-            text: text.into(),
-            kind: Kind::Read,
-            digest: 0,
-            follows: Follows::Nothing,
-            trace: Trace::None,
-            parameters,
-            types: Vec::new(),
-            types_version: 0,
-            bound_to: None,
-            broken: false,
-        }
+    fn statement(prepared: &Prepared, text: &[u8]) -> Statement {
+        let content = prepared.content(text.into(), &Settings::default());
+        Statement::new(content, Settings::default(), &Asked::unasked(Kind::Read, Trace::None))
     }
 
     #[test]
     fn numbers_are_never_given_twice_at_a_time() {
         let mut prepared = Prepared::default();
-        let one = prepared.add(statement(b"SELECT 1", 0));
+        let one = statement(&prepared, b"SELECT 1");
+        let one = prepared.add(one);
         prepared.last_id = u32::MAX;
-        let other = prepared.add(statement(b"SELECT 2", 0));
+        let other = statement(&prepared, b"SELECT 2");
+        let other = prepared.add(other);
         assert!(one != other && other != 0);
         prepared.remove(one);
         assert!(prepared.get(one).is_none() && prepared.get(other).is_some());
@@ -152,23 +199,46 @@ mod tests {
     fn a_client_cannot_prepare_without_end() {
         let mut prepared = Prepared::default();
         assert!(prepared.is_full(BYTES_MAX + 1));
-        for _ in 0..STATEMENTS_MAX {
-            prepared.add(statement(b"", 0));
+        for n in 0..STATEMENTS_MAX {
+            let statement = statement(&prepared, n.to_string().as_bytes());
+            prepared.add(statement);
         }
         assert!(prepared.is_full(0));
     }
 
     #[test]
+    fn one_that_is_prepared_twice_is_two() {
+        let mut prepared = Prepared::default();
+        let one = statement(&prepared, b"SELECT 1");
+        let hash = one.content.hash();
+        let one = prepared.add(one);
+        let other = statement(&prepared, b"SELECT 1");
+        assert_ne!(other.content.hash(), hash);
+        prepared.remove(one);
+        assert_eq!(statement(&prepared, b"SELECT 1").content.hash(), hash);
+    }
+
+    #[test]
+    fn a_lost_connection_breaks_what_was_bound_to_it() {
+        let mut prepared = Prepared::default();
+        let id = prepared.add(statement(&Prepared::default(), b"SELECT 1"));
+        let place = Place { upstream: 0, server: 1 };
+        prepared.bind(id, Some(place));
+        assert!(prepared.is_bound_to(place));
+        prepared.forget(place);
+        assert!(!prepared.is_bound_to(place) && prepared.get(id).unwrap().broken);
+    }
+
+    #[test]
     fn types_are_remembered_for_servers_that_have_not_heard_them() {
-        let mut statement = statement(b"SELECT ?, ?", 2);
+        let mut statement = statement(&Prepared::default(), b"SELECT ?, ?");
+        statement.parameters = 2;
         // id, flags, iterations, NULL bitmap, "new types", two types, values
         let first = [&[1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1][..], &[8, 0, 253, 0], &[7; 9]].concat();
         assert_eq!(statement.note_types(&first), Types::Sent);
-        assert_eq!((statement.types.as_slice(), statement.types_version), (&[8, 0, 253, 0][..], 1));
+        assert_eq!(statement.types, [8, 0, 253, 0]);
         let again = [&[1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0][..], &[7; 9]].concat();
         assert_eq!(statement.note_types(&again), Types::Omitted { flag: 10 });
-        statement.note_types(&first);
-        assert_eq!(statement.types_version, 1);
         assert_eq!(statement.note_types(&first[..5]), Types::Sent);
     }
 }

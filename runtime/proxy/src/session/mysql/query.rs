@@ -8,8 +8,8 @@ use tidegate_sql::Kind;
 
 use super::command::Head;
 use super::reply::Form;
-use super::state::{Follows, Trace};
 use super::statement::{Asked, Outgoing};
+use super::trace::{Follows, Trace, used};
 use super::{End, Session};
 use crate::pool::write_command;
 
@@ -21,6 +21,10 @@ impl Session {
         if let Some(answer) = &asked.verdict.answer {
             self.discard(head).await?;
             return self.answer(&asked, answer, Form::Text).await;
+        }
+        if let Some(counted) = self.counted(asked.follows) {
+            self.discard(head).await?;
+            return self.answer(&asked, &counted, Form::Text).await;
         }
         let outgoing = match &asked.verdict.rewrite {
             None => Outgoing::Frames(head),
@@ -38,7 +42,7 @@ impl Session {
     pub(super) async fn init_db(&mut self, head: Head) -> Result<(), End> {
         let argument = head.argument(&self.client.inbox);
         let name = String::from_utf8_lossy(argument).into_owned();
-        let trace = Trace::Database(Command::InitDb, argument.into(), name.into());
+        let trace = used(Command::InitDb, argument, name.into());
         let asked = Asked::unasked(Kind::SessionState, trace);
         self.carry_out(asked, Outgoing::Frames(head), Expect::Simple).await
     }
@@ -52,7 +56,7 @@ impl Session {
     /// Chooses a connection, sends, relays, and takes note of how it went.
     async fn carry_out(
         &mut self,
-        mut asked: Asked,
+        asked: Asked,
         outgoing: Outgoing,
         expect: Expect,
     ) -> Result<(), End> {
@@ -64,8 +68,7 @@ impl Session {
             }
         };
         if let Some(done) = self.run_at(place, outgoing, expect, &asked).await? {
-            let trace = std::mem::take(&mut asked.trace);
-            self.settle(place, asked.kind, trace, done.summary);
+            self.settle(place, asked.kind, &asked.trace, &done);
             self.finish_done(&asked, place, &done);
         }
         Ok(())

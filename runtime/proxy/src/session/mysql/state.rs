@@ -1,109 +1,32 @@
-//! What statements leave behind in a session, and what follows from it for the next one.
+//! What replies leave behind in a session, and which connections it needs from then on.
 
 use std::sync::Arc;
 
 use tidegate_hook::SessionState;
-use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::relay::Summary;
 use tidegate_mysql_wire::status::StatusFlags;
-use tidegate_sql::effects::{Effects, effects};
-use tidegate_sql::{Dialect, Kind, TokenKind, tokens};
-use tidegate_telemetry::PinReason;
+use tidegate_sql::Kind;
 use tracing::debug;
 
 use super::Session;
-use super::history::HistoryFull;
-use super::statement::is_change;
+use super::statement::{Done, is_change};
+use super::trace::{Pin, Trace};
+use crate::pool::SettingsFull;
 use crate::route::Place;
 
-/// What a statement will have done to the session once the server has accepted it.
-#[derive(Clone, Debug, Default)]
-pub(super) enum Trace {
-    #[default]
-    None,
-    /// It can be said again on another connection.
-    Replayable(Command, Arc<[u8]>),
-    /// As [`Self::Replayable`], and this is the database from now on.
-    Database(Command, Arc<[u8]>, Arc<str>),
-    /// It lives on this connection only.
-    Pin(PinReason),
-}
-
-/// What a statement needs to find on its connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Follows {
-    #[default]
-    Nothing,
-    /// What the statement before it left there: warnings, counts.
-    LastStatement,
-    /// What the last change left there: the number of an inserted row.
-    LastChange,
-}
-
-/// What a statement of the client needs, and what it will leave behind. `text` is the whole of it.
-pub(super) fn trace(kind: Kind, multiple: bool, text: &[u8]) -> (Follows, Trace) {
-    let effects = effects(text, Dialect::Mysql);
-    let follows = if effects.contains(Effects::LAST_INSERT_ID) {
-        Follows::LastChange
-    } else if effects.contains(Effects::DIAGNOSTICS) {
-        Follows::LastStatement
-    } else {
-        Follows::Nothing
-    };
-    (follows, left(kind, multiple, text, effects))
-}
-
-fn left(kind: Kind, multiple: bool, text: &[u8], effects: Effects) -> Trace {
-    if let Some(pin) = pin(effects) {
-        return Trace::Pin(pin);
-    }
-    if !effects.contains(Effects::SESSION_STATE) {
-        return Trace::None;
-    }
-    // A setting among other statements, or one of the whole server, cannot be said again alone.
-    match (multiple, kind) {
-        (true, _) => Trace::Pin(PinReason::SessionVariable),
-        (false, Kind::SessionState) => match used_database(text) {
-            Some(database) => Trace::Database(Command::Query, text.into(), database),
-            None => Trace::Replayable(Command::Query, text.into()),
-        },
-        (false, _) => Trace::None,
-    }
-}
-
-fn pin(effects: Effects) -> Option<PinReason> {
-    [
-        (Effects::TEMPORARY_TABLE, PinReason::TemporaryTable),
-        (Effects::TABLE_LOCK, PinReason::TableLock),
-        (Effects::NAMED_LOCK, PinReason::UserLock),
-        (Effects::USER_VARIABLE, PinReason::UserVariable),
-        (Effects::SQL_PREPARE, PinReason::PreparedStatement),
-    ]
-    .into_iter()
-    .find_map(|(effect, pin)| effects.contains(effect).then_some(pin))
-}
-
-/// The database that a `USE` names.
-fn used_database(text: &[u8]) -> Option<Arc<str>> {
-    let mut words = tokens(text, Dialect::Mysql).filter(|token| token.kind != TokenKind::Comment);
-    if !words.next()?.bytes.eq_ignore_ascii_case(b"USE") {
-        return None;
-    }
-    let name = words.next()?;
-    let text = std::str::from_utf8(name.bytes).ok()?;
-    Some(match name.kind {
-        TokenKind::QuotedName => {
-            let inner = text.strip_prefix('`').and_then(|text| text.strip_suffix('`'));
-            inner.unwrap_or(text).replace("``", "`").into()
-        }
-        _ => text.into(),
-    })
+/// What the functions that count the rows of the last statement answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) found: u64,
+    /// -1 after a statement that has rows, or an error.
+    pub(super) changed: i64,
 }
 
 impl Session {
     /// The flags that a reply of our own carries.
     pub(super) fn status(&self) -> StatusFlags {
         let mut status = StatusFlags::AUTOCOMMIT;
+        status.set(StatusFlags::AUTOCOMMIT, self.autocommit);
         status.set(StatusFlags::IN_TRANSACTION, self.bonds.transaction.is_some());
         status
     }
@@ -115,104 +38,156 @@ impl Session {
         }
     }
 
-    /// Takes note of a reply that has come whole.
-    pub(super) fn settle(&mut self, place: Place, kind: Kind, trace: Trace, summary: Summary) {
-        if let Some(status) = summary.status {
-            let open = status.contains(StatusFlags::IN_TRANSACTION)
-                || !status.contains(StatusFlags::AUTOCOMMIT);
-            self.bonds.transaction = open.then_some(place);
-            self.context.state.set(SessionState::IN_TRANSACTION, open);
-            let read_only = status.contains(StatusFlags::IN_READ_ONLY_TRANSACTION);
-            self.context.state.set(SessionState::READ_ONLY, read_only);
-        }
+    /// Takes note of a reply that has come whole, and gives back what is not needed any more.
+    pub(super) fn settle(&mut self, place: Place, kind: Kind, trace: &Trace, done: &Done) {
+        let summary = done.summary;
+        self.settle_transaction(place, kind, summary);
         self.last = Some(place);
+        self.settle_counts(place, kind, summary);
         if is_change(kind) {
             self.last_change = Some(place);
             self.context.state.insert(SessionState::WROTE);
         }
+        if let Some(held) = self.leases.at(place) {
+            // A kill that came late would hit the next statement, whosever it is.
+            held.dirty |= done.killed;
+        }
         if summary.error.is_none() {
             self.leave(place, trace);
+        } else if !matches!(trace, Trace::None) {
+            self.leave_half(place, trace);
         }
+        self.diagnostics =
+            (summary.warnings > 0 || summary.error.is_some() || matches!(trace, Trace::CountsRows))
+                .then_some(place);
+        self.release();
     }
 
-    fn leave(&mut self, place: Place, trace: Trace) {
-        let pushed = match trace {
-            Trace::None => return,
-            Trace::Pin(reason) => return self.pin(place, reason),
-            Trace::Replayable(command, argument) => self.history.push(command, &argument),
-            Trace::Database(command, argument, database) => {
-                self.set_database(Some(database));
-                self.history.push(command, &argument)
-            }
+    fn settle_transaction(&mut self, place: Place, kind: Kind, summary: Summary) {
+        let Some(status) = summary.status else {
+            return;
         };
-        if pushed == Err(HistoryFull) {
-            return self.pin(place, PinReason::SessionVariable);
+        self.autocommit = status.contains(StatusFlags::AUTOCOMMIT);
+        let open = status.contains(StatusFlags::IN_TRANSACTION);
+        if open || !matches!(kind, Kind::SessionState | Kind::Admin) {
+            self.next_transaction = false;
         }
-        // It was just said on this connection, which had heard all that came before.
-        let said = self.history.len();
-        if let Some(held) = self.leases.at(place) {
-            held.replayed = said;
+        // A session that keeps its connections keeps them to one server while autocommit is off.
+        let bound =
+            open || self.next_transaction || !self.autocommit && !self.is_transactional(place);
+        self.bonds.transaction = bound.then_some(place);
+        self.context.state.set(SessionState::IN_TRANSACTION, open || !self.autocommit);
+        let read_only = status.contains(StatusFlags::IN_READ_ONLY_TRANSACTION);
+        self.context.state.set(SessionState::READ_ONLY, read_only);
+    }
+
+    fn settle_counts(&mut self, place: Place, kind: Kind, summary: Summary) {
+        if summary.last_insert_id != 0 || kind == Kind::Call {
+            for held in self.leases.iter_mut() {
+                match held.place == place {
+                    true => held.inserted = true,
+                    false => held.knows_insert_id = false,
+                }
+            }
+        }
+        self.counts.changed = match kind {
+            _ if summary.error.is_some() => -1,
+            Kind::Read => -1,
+            _ => i64::try_from(summary.affected).unwrap_or(i64::MAX),
+        };
+        if kind == Kind::Read && summary.error.is_none() {
+            self.counts.found = summary.rows;
         }
     }
 
-    fn pin(&mut self, place: Place, reason: PinReason) {
-        if self.bonds.pin.is_none() {
+    fn leave(&mut self, place: Place, trace: &Trace) {
+        match trace {
+            Trace::None | Trace::CountsRows => {}
+            Trace::Pins(pins) => self.pin(place, pins),
+            Trace::Unpins(pin) => self.unpin(place, pin),
+            Trace::NextTransaction => {
+                self.next_transaction = true;
+                self.bonds.transaction = Some(place);
+            }
+            Trace::Said { entry, database } => {
+                if let Some(database) = database {
+                    self.set_database(Some(Arc::clone(database)));
+                }
+                if self.settings.push(Arc::clone(entry)) == Err(SettingsFull) {
+                    return self.pin(place, &[Pin::SessionVariable]);
+                }
+                // It was just said on this connection, which had heard all that came before.
+                let said = self.settings.clone();
+                if let Some(held) = self.leases.at(place) {
+                    held.leased.connection().heard = said;
+                }
+            }
+        }
+    }
+
+    /// A statement has failed that would have left something behind; perhaps it has left a part.
+    fn leave_half(&mut self, place: Place, trace: &Trace) {
+        if let Some(held) = self.leases.at(place) {
+            held.dirty = true;
+        }
+        if let Trace::Pins(pins) = trace
+            && pins.contains(&Pin::SessionVariable)
+        {
+            self.pin(place, pins);
+        }
+    }
+
+    fn pin(&mut self, place: Place, pins: &[Pin]) {
+        if self.pins.is_empty()
+            && let Some(pin) = pins.first()
+        {
+            let reason = pin.reason();
             debug!(session = self.context.id, reason = reason.as_str(), "session is pinned");
-            self.bonds.pin = Some(place);
             self.listener.metrics().pinned(reason);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn traced(text: &str) -> Trace {
-        let analysis = tidegate_sql::analyze(text.as_bytes(), Dialect::Mysql);
-        trace(analysis.kind, analysis.multiple, text.as_bytes()).1
+        for pin in pins {
+            self.pins.add(pin, self.context.database.as_deref());
+        }
+        self.bonds.pin = Some(place);
+        if let Some(held) = self.leases.at(place) {
+            held.dirty = true;
+        }
     }
 
-    #[test]
-    fn settings_are_replayed_and_reads_leave_nothing() {
-        assert!(matches!(traced("SET NAMES utf8mb4"), Trace::Replayable(..)));
-        assert!(matches!(traced("set session sql_mode = ''"), Trace::Replayable(..)));
-        assert!(matches!(traced("SELECT * FROM t WHERE a = 1"), Trace::None));
-        assert!(matches!(traced("INSERT INTO t VALUES (1)"), Trace::None));
+    fn unpin(&mut self, place: Place, pin: &Pin) {
+        self.pins.remove(pin, self.context.database.as_deref());
+        if self.bonds.pin == Some(place) && self.pins.is_empty() {
+            debug!(session = self.context.id, "session is pinned no longer");
+            self.bonds.pin = None;
+        }
     }
 
-    #[test]
-    fn what_the_last_statement_left_is_looked_for_where_it_left_it() {
-        let follows = |text: &str| trace(Kind::Read, false, text.as_bytes()).0;
-        assert_eq!(follows("SELECT a FROM t"), Follows::Nothing);
-        assert_eq!(follows("SELECT FOUND_ROWS()"), Follows::LastStatement);
-        assert_eq!(follows("SHOW WARNINGS"), Follows::LastStatement);
-        assert_eq!(follows("SELECT LAST_INSERT_ID()"), Follows::LastChange);
-    }
-
-    #[test]
-    fn the_database_is_followed() {
-        for (text, name) in
-            [("use shop", "shop"), ("USE `a``b`", "a`b"), ("/* x */ USE  db ;", "db")]
-        {
-            match traced(text) {
-                Trace::Database(_, _, database) => assert_eq!(&*database, name, "{text}"),
-                other => panic!("{text}: {other:?}"),
+    /// Gives back the connections that hold nothing of the session's.
+    fn release(&mut self) {
+        let (bonds, diagnostics, opaque) = (self.bonds, self.diagnostics, self.opaque);
+        let (upstreams, prepared) = (self.listener.upstreams(), &self.prepared);
+        let unneeded = |held: &super::leases::Held| {
+            let place = held.place;
+            let transactional =
+                upstreams.get(place.upstream).is_some_and(|upstream| upstream.is_transactional());
+            transactional
+                && !opaque
+                && ![bonds.transaction, bonds.pin, diagnostics].contains(&Some(place))
+                && !prepared.is_bound_to(place)
+        };
+        while let Some(held) = self.leases.take(unneeded) {
+            if held.inserted {
+                self.insert_id.ask(held.leased.give_back_asking(held.dirty));
+            } else if held.dirty {
+                held.leased.give_back_reset();
+            } else {
+                held.leased.give_back();
             }
         }
     }
 
-    #[test]
-    fn what_lives_on_one_connection_pins() {
-        for text in [
-            "CREATE TEMPORARY TABLE t (a INT)",
-            "LOCK TABLES t WRITE",
-            "SELECT GET_LOCK('a', 1)",
-            "SET @a = 1",
-            "SELECT 1; SET NAMES latin1",
-            "PREPARE s FROM 'SELECT 1'",
-        ] {
-            assert!(matches!(traced(text), Trace::Pin(_)), "{text}: {:?}", traced(text));
-        }
+    pub(super) fn is_transactional(&self, place: Place) -> bool {
+        let upstream = self.listener.upstreams().get(place.upstream);
+        upstream.is_some_and(|upstream| upstream.is_transactional())
     }
 }

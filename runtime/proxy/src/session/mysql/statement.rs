@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use tidegate_hook::{Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, Verdict};
 use tidegate_mysql_wire::capabilities::Capabilities;
+use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::packet::ErrPacket;
 use tidegate_mysql_wire::relay::{Expect, Side, Summary};
 use tidegate_sql::{Dialect, Kind, analyze};
@@ -15,11 +16,11 @@ use tracing::{debug, warn};
 use super::command::{ClientLost, Head, Rest};
 use super::leases::Held;
 use super::relay::{RelayError, Sides, TimeLimit, relay};
-use super::state::{Follows, Trace, trace};
+use super::trace::{Follows, Reading, Trace, trace};
 use super::{End, Session, farewell, reply};
 use crate::conn::Conn;
 use crate::listener::Finished;
-use crate::pool::{Identity, LeaseError, ServerLost};
+use crate::pool::{Identity, LeaseError, Missed, ServerLost, Settings};
 use crate::route::{Place, Route, route};
 
 /// A statement between its arrival and its end.
@@ -66,7 +67,9 @@ impl Session {
         let (kind, digest) = (analysis.kind, analysis.digest);
         let verdict = self.decide(wanted, &Statement { bytes: text, kind, traits, digest });
         let sent = verdict.rewrite.as_deref().map_or(text, str::as_bytes);
-        let (follows, trace) = trace(kind, analysis.multiple, sent);
+        let truncated = verdict.rewrite.is_none() && traits.contains(StatementTraits::TRUNCATED);
+        let reading = Reading { kind, multiple: analysis.multiple, truncated };
+        let (follows, trace) = trace(sent, reading);
         let logged = self.listener.logs_statements().then(|| text.into());
         Asked { started, kind, digest, verdict, follows, trace, logged }
     }
@@ -80,7 +83,7 @@ impl Session {
         };
         let (kind, digest) = (prepared.kind, prepared.digest);
         let (follows, trace) = (prepared.follows, prepared.trace.clone());
-        let text = Arc::clone(&prepared.text);
+        let text = Arc::clone(&prepared.content.text);
         let traits = StatementTraits::PREPARED;
         let verdict = self.decide(wanted, &Statement { bytes: &text, kind, traits, digest });
         let logged = self.listener.logs_statements().then_some(text);
@@ -99,10 +102,10 @@ impl Session {
     pub(super) async fn place(&mut self, asked: &Asked) -> Result<Place, LeaseError> {
         let followed = match asked.follows {
             Follows::Nothing => None,
-            // A change has its place; what it wants to know of a read elsewhere it cannot have.
-            Follows::LastStatement if is_change(asked.kind) => None,
-            Follows::LastStatement => self.last,
             Follows::LastChange => self.last_change,
+            // A change has its place; what it wants to know of a read elsewhere it cannot have.
+            _ if is_change(asked.kind) => None,
+            _ => self.last,
         };
         if let Some(place) = followed.filter(|place| self.leases.at(*place).is_some()) {
             return Ok(place);
@@ -126,9 +129,15 @@ impl Session {
         }
         let upstream = self.listener.upstreams().get(target.upstream);
         let upstream = upstream.ok_or_else(|| LeaseError::NoServer { target: String::new() })?;
-        // What is rare is boxed, here and below: an idle session is as large as its largest wait.
-        let lease = upstream.lease(target.member, &self.identity, &self.credential);
-        let leased = Box::pin(lease).await?;
+        let state = self.settings.fingerprint();
+        let leased = match upstream.lease_idle(target.member, &self.identity, state) {
+            Some(leased) => leased,
+            // What is rare is boxed, here and below: an idle session is as large as its largest wait.
+            None => {
+                let (identity, credential) = (&self.identity, &self.credential);
+                Box::pin(upstream.lease(target.member, identity, credential, state)).await?
+            }
+        };
         let held = Held::new(leased);
         let place = held.place;
         self.leases.drop_at(place);
@@ -158,8 +167,8 @@ impl Session {
         outgoing: Outgoing,
         asked: &Asked,
     ) -> Result<bool, End> {
-        if self.is_behind(place)
-            && let Err(lost) = Box::pin(self.catch_up(place)).await
+        if self.is_behind(place, asked.follows)
+            && let Err(lost) = Box::pin(self.catch_up(place, asked.follows)).await
         {
             self.drain(&outgoing).await?;
             Box::pin(self.lost(place, asked, &lost, Some(self.reply_sequence))).await?;
@@ -183,8 +192,9 @@ impl Session {
             return Err(End::Server("no connection is held there".to_owned()));
         };
         held.used = true;
-        let mut pending = std::mem::take(&mut held.pending);
-        let server = &mut held.leased.connection().conn;
+        let connection = held.leased.connection();
+        let mut pending = std::mem::take(&mut connection.pending);
+        let server = &mut connection.conn;
         let Sent { replaced, last, outcome } =
             send(&mut self.client, server, outgoing, &mut pending, max).await?;
         if let Some(sequence) = last {
@@ -226,23 +236,58 @@ impl Session {
         }
     }
 
-    /// The session has said something elsewhere that this connection has not heard.
-    pub(super) fn is_behind(&mut self, place: Place) -> bool {
-        let said = self.history.len();
-        self.leases.at(place).is_some_and(|held| held.replayed < said)
+    /// The session has said something elsewhere that this connection has not heard, or it has heard
+    /// what this session has not said.
+    pub(super) fn is_behind(&mut self, place: Place, follows: Follows) -> bool {
+        let transactional = self.is_transactional(place);
+        let Some(held) = self.leases.at(place) else {
+            return false;
+        };
+        follows == Follows::LastChange && transactional && !held.knows_insert_id
+            || !held.leased.connection().heard.is_same(&self.settings)
     }
 
-    /// Says on this connection what the session has said on others since.
-    pub(super) async fn catch_up(&mut self, place: Place) -> Result<(), ServerLost> {
+    /// Brings this connection to where the session is.
+    pub(super) async fn catch_up(
+        &mut self,
+        place: Place,
+        follows: Follows,
+    ) -> Result<(), ServerLost> {
+        let settings = self.settings.clone();
+        self.bring(place, &settings).await?;
+        if follows == Follows::LastChange && self.is_transactional(place) {
+            self.tell_insert_id(place).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives a connection these settings. One that has heard what is not among them is reset.
+    pub(super) async fn bring(
+        &mut self,
+        place: Place,
+        settings: &Settings,
+    ) -> Result<(), ServerLost> {
         let Some(held) = self.leases.at(place) else {
             return Ok(());
         };
         held.used = true;
-        let replayed = std::mem::replace(&mut held.replayed, self.history.len());
-        let missed = self.history.since(replayed);
-        let commands: Vec<_> =
-            missed.iter().map(|entry| (entry.command, &*entry.argument)).collect();
-        if let Err(refused) = held.leased.connection().exchange(&commands).await? {
+        let connection = held.leased.connection();
+        let commands: Vec<(Command, &[u8])> = match settings.missed_by(&connection.heard) {
+            Missed::Nothing => return Ok(()),
+            Missed::Entries(entries) => {
+                entries.iter().map(|entry| (entry.command, &*entry.argument)).collect()
+            }
+            Missed::StartOver => {
+                if !held.leased.reset().await {
+                    return Err(ServerLost::Closed);
+                }
+                settings.entries().map(|entry| (entry.command, &*entry.argument)).collect()
+            }
+        };
+        let connection = held.leased.connection();
+        connection.heard = settings.clone();
+        if let Err(refused) = connection.exchange(&commands).await? {
+            held.dirty = true;
             warn!(
                 session = self.context.id,
                 server = %held.leased.server().address,
