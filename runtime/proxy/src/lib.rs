@@ -14,6 +14,7 @@ mod pool;
 mod proxy;
 mod route;
 mod session;
+mod sessions;
 mod stop;
 mod tls;
 

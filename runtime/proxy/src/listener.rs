@@ -15,6 +15,7 @@ use tracing::warn;
 use crate::auth::Verifiers;
 use crate::pool::Upstream;
 use crate::route::Place;
+use crate::sessions::Sessions;
 use crate::tls::Acceptor;
 
 /// Numbers sessions for the whole process.
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) targets: Arc<Targets>,
     pub(crate) upstreams: Arc<[Arc<Upstream>]>,
+    pub(crate) sessions: Arc<Sessions>,
 }
 
 /// A listener, as its sessions see it.
@@ -107,6 +109,10 @@ impl Listener {
 
     pub(crate) fn upstreams(&self) -> &[Arc<Upstream>] {
         &self.shared.upstreams
+    }
+
+    pub(crate) fn open_sessions(&self) -> &Arc<Sessions> {
+        &self.shared.sessions
     }
 
     pub(crate) fn default_target(&self) -> Target {

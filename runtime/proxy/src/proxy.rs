@@ -83,7 +83,8 @@ impl Proxy {
         telemetry: &Telemetry,
     ) -> Result<Self, StartError> {
         let upstreams = upstreams(config, telemetry)?;
-        let shared = Shared { hooks, targets, upstreams: Arc::clone(&upstreams) };
+        let sessions = Arc::default();
+        let shared = Shared { hooks, targets, upstreams: Arc::clone(&upstreams), sessions };
         let listeners = (0_u16..)
             .zip(&config.listeners)
             .map(|(id, listener)| {

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 pub(crate) enum Interrupted {
     Stopped,
     Idle,
+    Killed,
 }
 
 /// Tells the sessions of one worker to end. Each worker has its own, so that none waits for the
@@ -28,24 +29,38 @@ impl Stop {
         self.notify.notify_waiters();
     }
 
+    /// Has every session that waits for its client look whether it is killed.
+    pub(crate) fn wake(&self) {
+        self.notify.notify_waiters();
+    }
+
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
     }
 
     /// Waits until [`Self::stop`] is called.
     pub(crate) async fn stopped(&self) {
-        let notified = self.notify.notified();
-        if !self.is_stopped() {
+        self.until(|| self.is_stopped()).await;
+    }
+
+    async fn until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let notified = self.notify.notified();
+            if is_so() {
+                return;
+            }
             notified.await;
         }
     }
 
-    /// Waits for `work`, unless the limit passes first, or, where it may, the worker stops.
+    /// Waits for `work`, unless the limit passes first, or, where it may, the worker stops, or
+    /// `is_killed` after a [`Self::wake`].
     pub(crate) async fn idle<T>(
         &self,
         work: impl Future<Output = T>,
         limit: Option<Duration>,
         may_stop: bool,
+        is_killed: impl Fn() -> bool,
     ) -> Result<T, Interrupted> {
         let mut work = pin!(work);
         if may_stop && self.is_stopped() {
@@ -70,7 +85,9 @@ impl Stop {
         tokio::select! {
             biased;
             done = &mut work => Ok(done),
-            () = self.stopped(), if may_stop => Err(Interrupted::Stopped),
+            () = self.until(|| is_killed() || may_stop && self.is_stopped()) => {
+                Err(if is_killed() { Interrupted::Killed } else { Interrupted::Stopped })
+            }
             () = too_long => Err(Interrupted::Idle),
         }
     }
@@ -83,14 +100,17 @@ mod tests {
     #[tokio::test]
     async fn a_stop_ends_the_waiting_and_a_limit_does_too() {
         let stop = Stop::default();
-        assert_eq!(stop.idle(async { 7 }, None, true).await, Ok(7));
+        assert_eq!(stop.idle(async { 7 }, None, true, || false).await, Ok(7));
         let limit = Some(Duration::from_millis(1));
         let never = std::future::pending::<()>();
-        assert_eq!(stop.idle(never, limit, true).await, Err(Interrupted::Idle));
+        assert_eq!(stop.idle(never, limit, true, || false).await, Err(Interrupted::Idle));
         let never = std::future::pending::<()>();
-        let (interrupted, ()) = tokio::join!(stop.idle(never, None, true), async { stop.stop() });
+        let (interrupted, ()) =
+            tokio::join!(stop.idle(never, None, true, || false), async { stop.stop() });
         assert_eq!(interrupted, Err(Interrupted::Stopped));
-        assert_eq!(stop.idle(async { 7 }, None, true).await, Err(Interrupted::Stopped));
-        assert_eq!(stop.idle(async { 7 }, None, false).await, Ok(7));
+        let never = std::future::pending::<()>();
+        assert_eq!(stop.idle(never, None, false, || true).await, Err(Interrupted::Killed));
+        assert_eq!(stop.idle(async { 7 }, None, true, || false).await, Err(Interrupted::Stopped));
+        assert_eq!(stop.idle(async { 7 }, None, false, || false).await, Ok(7));
     }
 }

@@ -96,6 +96,8 @@ label! {
         ServerGone = "server_gone",
         /// The process was stopping.
         Shutdown = "shutdown",
+        /// Another session has killed it.
+        Killed = "killed",
     }
 }
 

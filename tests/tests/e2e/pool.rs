@@ -76,7 +76,7 @@ async fn connections_are_used_again_by_the_same_user_only() {
     for (user, password) in [("app", "apppw"), ("app", "apppw"), ("ro", "ropw")] {
         let login = Login { user, password, ..Login::app(tidegate.port(), "") };
         let mut connection = try_connect(login).await.unwrap();
-        ids.push(value::<u64>(&mut connection, "select connection_id()").await);
+        ids.push(value::<u64>(&mut connection, "select connection_id() + 0").await);
         assert_eq!(
             value::<String>(&mut connection, "select current_user()").await,
             format!("{user}@%")

@@ -256,3 +256,36 @@ async fn a_client_that_vanishes_in_a_transaction_leaves_nothing_behind() {
     run(&mut other, "insert into t (a) values (2)").await;
     assert_eq!(value::<u32>(&mut other, "select count(*) from t").await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_killed_by_the_number_that_its_client_knows() {
+    let tidegate = pooled("pool_kill", 3, "").await;
+    let mut victim = connect(&tidegate, "pool_kill").await;
+    let mut killer = connect(&tidegate, "pool_kill").await;
+    let login = Login { user: "ro", password: "ropw", ..Login::app(tidegate.port(), "") };
+    let mut stranger = try_connect(login).await.unwrap();
+    let id: u32 = value(&mut victim, "select connection_id()").await;
+    assert_eq!(id, victim.id());
+    assert_eq!(error(&mut stranger, &format!("kill {id}")).await, 1095);
+
+    let asleep = tokio::spawn(async move {
+        let error = victim.query_drop("select sleep(60)").await.expect_err("it was killed");
+        (server_error(&error).0, victim)
+    });
+    tidegate_tests::wait_for("the statement to run", || {
+        let running = MariaDbPair::shared().primary.query(
+            "select count(*) from information_schema.processlist where info = 'select sleep(60)'",
+        );
+        (running.trim() == "1").then_some(())
+    });
+    assert_eq!(error(&mut stranger, &format!("kill query {id}")).await, 1095);
+    run(&mut killer, &format!("kill query {id}")).await;
+    let (code, mut victim) = asleep.await.unwrap();
+    assert_eq!(code, 1317);
+    assert_free(&mut victim).await;
+
+    run(&mut killer, &format!("kill {id}")).await;
+    assert!(victim.ping().await.is_err());
+    assert_eq!(error(&mut killer, &format!("kill {id}")).await, 1094);
+    assert_free(&mut killer).await;
+}

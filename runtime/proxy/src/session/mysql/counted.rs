@@ -1,4 +1,5 @@
-//! What tidegate itself answers about the statement before, once its connection is given back.
+//! What tidegate itself answers about a session: its number, and the statement before once its
+//! connection is given back.
 
 use tidegate_hook::{Answer, Column, Rejection, Reply, Rows};
 use tidegate_mysql_wire::error_code::ER_NOT_SUPPORTED_YET;
@@ -10,6 +11,9 @@ impl Session {
     /// The answer to a statement that asks about the one before, if no connection that the session
     /// holds can give it.
     pub(super) fn counted(&mut self, follows: Follows) -> Option<Answer> {
+        if follows == Follows::ConnectionId {
+            return Some(number("CONNECTION_ID()", &self.listed.id.to_string()));
+        }
         if !matches!(follows, Follows::FoundRows | Follows::RowCount | Follows::Counts) {
             return None;
         }

@@ -26,6 +26,7 @@ pub(super) fn failure(end: &End) -> Option<SessionFailure> {
         End::Server(_) => Some(SessionFailure::ServerGone),
         End::Stopped => Some(SessionFailure::Shutdown),
         End::Idle => Some(SessionFailure::Idle),
+        End::Killed => Some(SessionFailure::Killed),
     }
 }
 

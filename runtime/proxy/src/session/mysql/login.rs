@@ -25,6 +25,8 @@ use crate::conn::{Conn, Stream};
 use crate::listener::Listener;
 use crate::pool::{Identity, LeaseError};
 use crate::route::Bonds;
+use crate::sessions::Sessions;
+use crate::stop::Stop;
 
 /// A request for TLS is so long; what follows it belongs to TLS and must stay in the socket.
 const TLS_REQUEST_LEN: usize = HEADER_LEN + 32;
@@ -74,7 +76,11 @@ impl LoginFailure {
 }
 
 /// Takes a client through its login. `None`: it was told why not, and the connection is closed.
-pub(super) async fn login(listener: &Arc<Listener>, socket: TcpStream) -> Option<Session> {
+pub(super) async fn login(
+    listener: &Arc<Listener>,
+    socket: TcpStream,
+    stop: &Arc<Stop>,
+) -> Option<Session> {
     let peer = socket.peer_addr().ok();
     let mut client = Conn::new(socket);
     let limit = listener.config().login_timeout;
@@ -84,7 +90,7 @@ pub(super) async fn login(listener: &Arc<Listener>, socket: TcpStream) -> Option
     let failure = match outcome {
         Ok(entered) => {
             listener.metrics().login(LoginResult::Ok);
-            return Some(entered.into_session(listener, client));
+            return Some(entered.into_session(listener, client, stop));
         }
         Err(failure) => failure,
     };
@@ -118,9 +124,11 @@ struct Entered {
 }
 
 impl Entered {
-    fn into_session(self, listener: &Arc<Listener>, client: Conn) -> Session {
+    fn into_session(self, listener: &Arc<Listener>, client: Conn, stop: &Arc<Stop>) -> Session {
+        let (id, user) = (self.context.id, Arc::clone(&self.context.user));
         Session {
             listener: Arc::clone(listener),
+            listed: listener.open_sessions().add(id, user, Arc::clone(stop)),
             client,
             context: self.context,
             capabilities: self.capabilities,
@@ -242,7 +250,7 @@ fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer, Logi
     let host = client.peer().map(|peer| peer.ip().to_string());
     Ok(Offer {
         server_version: config.server_version.clone().unwrap_or_else(|| SERVER_VERSION.to_owned()),
-        connection_id: u32::try_from(session & u64::from(u32::MAX)).unwrap_or_default(),
+        connection_id: Sessions::id(session),
         nonce: nonce()?,
         capabilities: SUPPORTED_BY_CLIENT_SIDE,
         method: match config.default_auth {

@@ -8,6 +8,7 @@ mod counted;
 mod execute;
 mod farewell;
 mod insert_id;
+mod kill;
 mod leases;
 mod login;
 mod pins;
@@ -26,7 +27,9 @@ use tidegate_hook::{SessionContext, SessionState, Target};
 use tidegate_mysql_wire::auth::Credential;
 use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::command::Command;
-use tidegate_mysql_wire::error_code::{CR_SERVER_LOST, ER_SERVER_SHUTDOWN, ER_UNKNOWN_COM};
+use tidegate_mysql_wire::error_code::{
+    CR_SERVER_LOST, ER_CONNECTION_KILLED, ER_SERVER_SHUTDOWN, ER_UNKNOWN_COM,
+};
 use tidegate_mysql_wire::packet::ErrPacket;
 use tidegate_mysql_wire::relay::Expect;
 use tokio::net::TcpStream;
@@ -42,6 +45,7 @@ use crate::conn::Conn;
 use crate::listener::Listener;
 use crate::pool::{Identity, Settings};
 use crate::route::{Bonds, Place};
+use crate::sessions::Listed;
 use crate::stop::{Interrupted, Stop};
 
 /// Why a session has ended.
@@ -59,6 +63,8 @@ enum End {
     Stopped,
     #[error("idle for too long")]
     Idle,
+    #[error("killed")]
+    Killed,
 }
 
 impl From<Interrupted> for End {
@@ -66,6 +72,7 @@ impl From<Interrupted> for End {
         match interrupted {
             Interrupted::Stopped => Self::Stopped,
             Interrupted::Idle => Self::Idle,
+            Interrupted::Killed => Self::Killed,
         }
     }
 }
@@ -75,6 +82,7 @@ pub(crate) struct Session {
     listener: Arc<Listener>,
     client: Conn,
     context: Box<SessionContext>,
+    listed: Listed,
     /// What client and tidegate have agreed on.
     capabilities: Capabilities,
     identity: Arc<Identity>,
@@ -105,7 +113,7 @@ pub(crate) struct Session {
 /// Serves one client from its first byte to its last.
 pub(crate) async fn serve(listener: Arc<Listener>, socket: TcpStream, stop: Arc<Stop>) {
     let _open = listener.metrics().session();
-    if let Some(mut session) = Box::pin(login::login(&listener, socket)).await {
+    if let Some(mut session) = Box::pin(login::login(&listener, socket, &stop)).await {
         let end = session.run(&stop).await;
         Box::pin(session.close(&end)).await;
     }
@@ -125,7 +133,8 @@ impl Session {
             let limit = self.listener.config().idle_timeout;
             // An open transaction is let finish, as long as the worker waits.
             let may_stop = self.bonds.transaction.is_none();
-            let idle = stop.idle(self.client.fill(), limit, may_stop).await;
+            let killed = || self.listed.is_killed();
+            let idle = stop.idle(self.client.fill(), limit, may_stop, killed).await;
             match idle? {
                 Ok(0) => return Err(End::Quit),
                 Ok(_) => {}
@@ -152,6 +161,8 @@ impl Session {
             Some(Command::Ping) => self.ping(head).await,
             Some(Command::ResetConnection) => Box::pin(self.reset(head)).await,
             Some(Command::FieldList) => Box::pin(self.plain(head, Expect::Columns)).await,
+            Some(Command::ProcessKill) => Box::pin(self.process_kill(head)).await,
+            Some(Command::SetOption) => Box::pin(self.set_option(head)).await,
             Some(Command::Statistics) => Box::pin(self.plain(head, Expect::Text)).await,
             Some(Command::Quit) => Err(End::Quit),
             _ => Box::pin(self.unknown(head)).await,
@@ -166,7 +177,7 @@ impl Session {
     /// Everything that the session has said is forgotten, as it would be by a server.
     async fn reset(&mut self, head: Head) -> Result<(), End> {
         self.discard(head).await?;
-        self.leases.give_back();
+        self.give_back_all();
         self.bonds = Bonds::default();
         self.opaque = false;
         self.settings = Settings::default();
@@ -221,6 +232,7 @@ impl Session {
             End::Idle => {
                 Some(ErrPacket::new(CR_SERVER_LOST, "closed: the session was idle for too long"))
             }
+            End::Killed => Some(ErrPacket::new(ER_CONNECTION_KILLED, "Connection was killed")),
             End::Quit | End::Client(_) | End::Server(_) => None,
         };
         if let Some(error) = farewell {
@@ -228,7 +240,9 @@ impl Session {
             drop(self.send_error(farewell::sequence(end), &error).await);
         }
         match end {
-            End::Quit | End::Stopped | End::Idle => debug!(session = self.context.id, "{end}"),
+            End::Quit | End::Stopped | End::Idle | End::Killed => {
+                debug!(session = self.context.id, "{end}")
+            }
             _ => info!(
                 session = self.context.id,
                 listener = %self.context.listener_name,
@@ -239,7 +253,7 @@ impl Session {
         if let Some(failure) = farewell::failure(end) {
             self.listener.metrics().session_failed(failure);
         }
-        self.leases.give_back();
+        self.give_back_all();
         self.listener.closed(&mut self.context, self.client.traffic());
     }
 }

@@ -7,11 +7,12 @@ use tidegate_mysql_wire::relay::Expect;
 use tidegate_sql::Kind;
 
 use super::command::Head;
+use super::kill::kill;
 use super::reply::Form;
 use super::statement::{Asked, Outgoing};
 use super::trace::{Follows, Trace, used};
 use super::{End, Session};
-use crate::pool::write_command;
+use crate::pool::{Entry, write_command};
 
 impl Session {
     pub(super) async fn query(&mut self, head: Head) -> Result<(), End> {
@@ -21,6 +22,12 @@ impl Session {
         if let Some(answer) = &asked.verdict.answer {
             self.discard(head).await?;
             return self.answer(&asked, answer, Form::Text).await;
+        }
+        if asked.kind == Kind::Admin
+            && let Some(kill) = kill(head.argument(&self.client.inbox))
+        {
+            self.discard(head).await?;
+            return Box::pin(self.kill(kill)).await;
         }
         if let Some(counted) = self.counted(asked.follows) {
             self.discard(head).await?;
@@ -47,6 +54,16 @@ impl Session {
         self.carry_out(asked, Outgoing::Frames(head), Expect::Simple).await
     }
 
+    /// `COM_SET_OPTION`: whether a text may hold several statements.
+    pub(super) async fn set_option(&mut self, head: Head) -> Result<(), End> {
+        let argument = head.argument(&self.client.inbox).into();
+        let names = vec![b"multi statements"[..].into()];
+        let entry = Entry { command: Command::SetOption, argument, names, constant: true };
+        let trace = Trace::Said { entry: std::sync::Arc::new(entry), database: None };
+        let asked = Asked::unasked(Kind::SessionState, trace);
+        self.carry_out(asked, Outgoing::Frames(head), Expect::Simple).await
+    }
+
     /// A command that leaves nothing behind.
     pub(super) async fn plain(&mut self, head: Head, expect: Expect) -> Result<(), End> {
         let asked = Asked::unasked(Kind::Admin, Trace::None);
@@ -54,7 +71,7 @@ impl Session {
     }
 
     /// Chooses a connection, sends, relays, and takes note of how it went.
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &mut self,
         asked: Asked,
         outgoing: Outgoing,

@@ -9,6 +9,7 @@ use tidegate_sql::Kind;
 use tracing::debug;
 
 use super::Session;
+use super::leases::Leases;
 use super::statement::{Done, is_change};
 use super::trace::{Pin, Trace};
 use crate::pool::SettingsFull;
@@ -176,6 +177,11 @@ impl Session {
                 && !prepared.is_bound_to(place)
         };
         while let Some(held) = self.leases.take(unneeded) {
+            if !self.listed.rests() {
+                // Somebody's KILL is on its way to it.
+                drop(held);
+                continue;
+            }
             if held.inserted {
                 self.insert_id.ask(held.leased.give_back_asking(held.dirty));
             } else if held.dirty {
@@ -183,6 +189,15 @@ impl Session {
             } else {
                 held.leased.give_back();
             }
+        }
+    }
+
+    /// Gives all connections back, whatever they hold.
+    pub(super) fn give_back_all(&mut self) {
+        if self.listed.rests() {
+            self.leases.give_back();
+        } else {
+            self.leases = Leases::default();
         }
     }
 

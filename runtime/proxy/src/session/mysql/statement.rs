@@ -101,7 +101,7 @@ impl Session {
     /// The connection that a statement goes to.
     pub(super) async fn place(&mut self, asked: &Asked) -> Result<Place, LeaseError> {
         let followed = match asked.follows {
-            Follows::Nothing => None,
+            Follows::Nothing | Follows::ConnectionId => None,
             Follows::LastChange => self.last_change,
             // A change has its place; what it wants to know of a read elsewhere it cannot have.
             _ if is_change(asked.kind) => None,
@@ -193,6 +193,7 @@ impl Session {
         };
         held.used = true;
         let connection = held.leased.connection();
+        self.listed.runs(place, connection.session.connection_id);
         let mut pending = std::mem::take(&mut connection.pending);
         let server = &mut connection.conn;
         let Sent { replaced, last, outcome } =

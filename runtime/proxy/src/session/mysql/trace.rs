@@ -79,6 +79,8 @@ pub(super) enum Follows {
     RowCount,
     /// One of these counts, among other things.
     Counts,
+    /// Asks for nothing but `CONNECTION_ID()`.
+    ConnectionId,
     /// What the last change left there: the number of an inserted row.
     LastChange,
 }
@@ -102,6 +104,12 @@ pub(super) fn trace(text: &[u8], reading: Reading) -> (Follows, Trace) {
 fn follows(text: &[u8], reading: Reading, effects: Effects) -> Follows {
     if effects.contains(Effects::LAST_INSERT_ID) {
         return Follows::LastChange;
+    }
+    if effects.contains(Effects::FUNCTION_ACTS)
+        && nth_word(text, 1).as_ref() == b"CONNECTION_ID"
+        && is_only_call(text)
+    {
+        return Follows::ConnectionId;
     }
     // A later statement of the same text asks about an earlier one.
     if !effects.contains(Effects::DIAGNOSTICS) || reading.multiple {
