@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::certificates::Certificates;
-use crate::mariadb::{find_program, missing};
+use crate::server::{find_program, missing};
 use crate::tidegate::target_dir;
 
 /// How a client logs in. The host is always `127.0.0.1`.
@@ -22,7 +22,7 @@ impl<'a> Login<'a> {
     /// As the application user, without TLS.
     #[must_use]
     pub fn app(port: u16, database: &'a str) -> Self {
-        let (user, password) = crate::mariadb::users::APP;
+        let (user, password) = crate::server::users::APP;
         Self { port, user, password, database, tls: false }
     }
 

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use mysql_async::{Conn, Opts};
 use tidegate_tests::clients::{Login, mariadb, node, python};
-use tidegate_tests::mariadb::users;
 use tidegate_tests::raw::{RawClient, login_packet};
+use tidegate_tests::server::users;
 use tidegate_tests::{MariaDb, MariaDbPair, PATIENCE, Setup, Tidegate};
 
 use crate::support::{options, server_error, try_connect, value};
