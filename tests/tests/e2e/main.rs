@@ -7,6 +7,8 @@ mod bad_input;
 mod clients;
 mod failures;
 mod harness;
+#[cfg(feature = "mysql9")]
+mod mysql9;
 mod operations;
 mod plugins;
 mod pool;
