@@ -60,7 +60,7 @@ impl<P: Programs> Pair<P> {
 
     /// Makes a database for one test, on both servers.
     #[must_use]
-    pub fn database(&self, name: &'static str) -> &'static str {
+    pub fn database<'a>(&self, name: &'a str) -> &'a str {
         self.primary.execute(&format!("drop database if exists {name}; create database {name}"));
         self.wait_for_replica();
         name

@@ -108,7 +108,7 @@ pub(super) fn settings<P: Programs>() -> impl Iterator<Item = &'static str> {
     COMMON.iter().chain(P::SETTINGS).copied()
 }
 
-const COMMON: [&str; 8] = [
+const COMMON: [&str; 9] = [
     "--innodb-buffer-pool-size=64M",
     "--innodb-flush-log-at-trx-commit=0",
     "--performance-schema=OFF",
@@ -116,5 +116,6 @@ const COMMON: [&str; 8] = [
     "--max-allowed-packet=128M",
     "--max-connections=400",
     "--local-infile=1",
+    "--log-bin-trust-function-creators=1",
     "--character-set-server=utf8mb4",
 ];

@@ -170,8 +170,8 @@ fn other_clients_speak_caching_sha2_password_too() {
     let tidegate = sha2("{ name = \"app\", password = \"apppw\" }");
     let database = MariaDbPair::shared().database("auth_sha2_clients");
     let login = Login::app(tidegate.port(), database);
-    assert_eq!(python("tour.py", login.with_tls()).trim(), "done");
-    assert_eq!(node("tour.mjs", login.with_tls()).trim(), "done");
+    assert_eq!(python("pymysql_tour.py", login.with_tls()).trim(), "done");
+    assert_eq!(node("mysql2_tour.mjs", login.with_tls()).trim(), "done");
     let output = mariadb(login.with_tls(), "select current_user()");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "app@%", "{output:?}");
 }

@@ -17,3 +17,4 @@ mod routing;
 mod statements;
 mod support;
 mod tls;
+mod tours;
