@@ -5,6 +5,7 @@
 mod auth;
 mod bad_input;
 mod clients;
+mod cursors;
 mod failures;
 mod harness;
 #[cfg(feature = "mysql9")]

@@ -83,6 +83,11 @@ async fn a_session_keeps_what_it_has_set_when_it_reads_elsewhere() {
 }
 
 #[test]
+fn rows_wait_at_the_server_until_they_are_fetched() {
+    crate::cursors::rows_wait_at_the_server(MySqlPair::shared(), setup());
+}
+
+#[test]
 fn the_command_line_sees_its_warnings() {
     let database = MySqlPair::shared().database("sessions_command_line");
     let tidegate = Tidegate::start(setup());
