@@ -1,10 +1,11 @@
-//! Clients that are programs of their own: the command line, PyMySQL, mysql2, sysbench.
+//! Clients that are programs of their own: command lines, scripts of Python and Node, sysbench.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::certificates::Certificates;
-use crate::mariadb::{find_program, missing};
+use crate::server::{find_mysql_program, find_program, missing};
 use crate::tidegate::target_dir;
 
 /// How a client logs in. The host is always `127.0.0.1`.
@@ -22,7 +23,7 @@ impl<'a> Login<'a> {
     /// As the application user, without TLS.
     #[must_use]
     pub fn app(port: u16, database: &'a str) -> Self {
-        let (user, password) = crate::mariadb::users::APP;
+        let (user, password) = crate::server::users::APP;
         Self { port, user, password, database, tls: false }
     }
 
@@ -33,34 +34,83 @@ impl<'a> Login<'a> {
     }
 }
 
+/// A program that MariaDB brings: `mariadb`, `mariadb-dump`.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn mariadb_program(name: &str, login: Login<'_>) -> Command {
+    let mut command = Command::new(find_program(name));
+    logged_in(&mut command, login);
+    if login.tls {
+        command.arg("--ssl-verify-server-cert");
+    } else {
+        command.arg("--skip-ssl");
+    }
+    command
+}
+
+/// A program that MySQL 9 brings: `mysql`, `mysqldump`.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn mysql_program(name: &str, login: Login<'_>) -> Command {
+    let mut command = Command::new(find_mysql_program(name));
+    logged_in(&mut command, login);
+    command.arg(if login.tls { "--ssl-mode=VERIFY_IDENTITY" } else { "--ssl-mode=DISABLED" });
+    command
+}
+
+fn logged_in(command: &mut Command, login: Login<'_>) {
+    command.args(["--no-defaults", "--protocol=tcp", "--host=127.0.0.1"]);
+    command.arg(format!("--port={}", login.port)).arg(format!("--user={}", login.user));
+    command.env("MYSQL_PWD", login.password);
+    if login.tls {
+        command.arg(format!("--ssl-ca={}", Certificates::shared().ca().display()));
+    }
+}
+
 /// Runs statements through the `mariadb` command line; `-vv`-like chatter is off.
 ///
 /// # Panics
 /// When it is not installed.
 #[must_use]
 pub fn mariadb(login: Login<'_>, statements: &str) -> Output {
-    let mut command = Command::new(find_program("mariadb"));
-    command.args(["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--batch"]);
-    command.arg("--skip-column-names").arg(format!("--port={}", login.port));
-    command.arg(format!("--user={}", login.user)).arg(format!("--database={}", login.database));
-    command.env("MYSQL_PWD", login.password).arg(format!("--execute={statements}"));
-    if login.tls {
-        let ca = Certificates::shared().ca();
-        command.arg(format!("--ssl-ca={}", ca.display())).arg("--ssl-verify-server-cert");
-    } else {
-        command.arg("--skip-ssl");
-    }
-    output(&mut command)
+    run_statements(mariadb_program("mariadb", login), login.database, statements)
 }
 
-/// Runs a script of `tests/clients/python` with PyMySQL.
+/// Runs statements through the `mysql` command line of MySQL 9.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn mysql(login: Login<'_>, statements: &str) -> Output {
+    run_statements(mysql_program("mysql", login), login.database, statements)
+}
+
+fn run_statements(mut program: Command, database: &str, statements: &str) -> Output {
+    program.args(["--batch", "--skip-column-names"]).arg(format!("--database={database}"));
+    output(program.arg(format!("--execute={statements}")))
+}
+
+/// Has a command line carry out the statements of a file.
+///
+/// # Panics
+/// When it fails; the message has what it said.
+pub fn run_file(mut program: Command, database: &str, file: &Path) {
+    program.stdin(File::open(file).expect("a file that was just written"));
+    succeed(program.arg(format!("--database={database}")));
+}
+
+/// Runs a script of `tests/clients/python`.
 ///
 /// # Panics
 /// When the client is not installed, or the script fails; the message has what it said.
 pub fn python(script: &str, login: Login<'_>) -> String {
     let interpreter = clients_dir().join("python/bin/python");
     let mut command = Command::new(interpreter);
-    command.arg(scripts().join("python").join(script));
+    command.arg(scripts().join("python").join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
     succeed(with_login(&mut command, login))
 }
 
@@ -90,7 +140,10 @@ pub fn sysbench(login: Login<'_>, workload: &str, arguments: &[&str], step: &str
 }
 
 /// Runs a command and returns what it printed.
-fn succeed(command: &mut Command) -> String {
+///
+/// # Panics
+/// When it fails; the message has what it said.
+pub fn succeed(command: &mut Command) -> String {
     let output = output(command);
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&output.stderr);

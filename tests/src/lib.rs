@@ -6,20 +6,20 @@
 pub mod admin;
 pub mod certificates;
 pub mod clients;
-pub mod mariadb;
 mod nursery;
 pub mod plugins;
 mod ports;
 pub mod raw;
 mod scratch;
+pub mod server;
 pub mod setup;
 pub mod tidegate;
 pub mod wait;
 
 pub use admin::Admin;
-pub use mariadb::{MariaDb, MariaDbPair};
 pub use ports::free_port;
 pub use scratch::Scratch;
+pub use server::{MariaDb, MariaDbPair, MySql, MySqlPair};
 pub use setup::Setup;
 pub use tidegate::Tidegate;
 pub use wait::{PATIENCE, wait_for, wait_until};

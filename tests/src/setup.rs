@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::certificates::Certificates;
-use crate::mariadb::users;
-use crate::{MariaDb, MariaDbPair, free_port};
+use crate::free_port;
+use crate::server::{Pair, Programs, Server, users};
 
 /// The name of the upstream in every test.
 pub const UPSTREAM: &str = "db";
@@ -46,13 +46,13 @@ impl Setup {
 
     /// In front of one server.
     #[must_use]
-    pub fn single(server: &MariaDb) -> Self {
+    pub fn single<P: Programs>(server: &Server<P>) -> Self {
         Self::new(&[(server.address(), "primary")])
     }
 
     /// In front of a primary and its replica.
     #[must_use]
-    pub fn pair(pair: &MariaDbPair) -> Self {
+    pub fn pair<P: Programs>(pair: &Pair<P>) -> Self {
         Self::new(&[(pair.primary.address(), "primary"), (pair.replica.address(), "replica")])
     }
 

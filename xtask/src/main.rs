@@ -3,6 +3,7 @@
 mod audit;
 mod bench;
 mod demo;
+mod mysql9;
 mod plugins;
 mod prerequisites;
 mod progress;
@@ -27,6 +28,8 @@ enum Command {
     Demo(demo::Args),
     /// Install what the tests need, build, and run every test
     Test(test::Args),
+    /// Download MySQL 9 from Debian sid, and run the tests that are for it alone
+    Mysql9,
     /// Build the sample plugins and the plugins that the tests use
     Plugins,
     /// Measure tidegate beside what it is compared with
@@ -51,6 +54,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Mysql9 => test::run_with_mysql9(),
         Command::Plugins => plugins::build(),
         Command::Bench(args) => bench::run(args),
         Command::Tidy => tidy::run(),

@@ -27,7 +27,11 @@ const TOOLS: &[Tool] = &[
     MARIADB_INSTALL_DB,
     MARIADB,
     SYSBENCH,
-    tool("python3", "python3", "runs PyMySQL"),
+    tool("mariadb-dump", "mariadb-client", "dumps databases"),
+    tool("python3", "python3", "runs the clients for Python"),
+    tool("python3-config", "python3-dev", "mysqlclient is built with it"),
+    tool("mariadb_config", "libmariadb-dev", "mysqlclient is built with it"),
+    tool("pkg-config", "pkg-config", "mysqlclient is built with it"),
     tool("node", "nodejs", "runs mysql2"),
     tool("npm", "npm", "installs mysql2"),
 ];

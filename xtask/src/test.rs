@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::progress::Progress;
-use crate::{plugins, prerequisites, shell};
+use crate::{mysql9, plugins, prerequisites, shell};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -16,11 +16,7 @@ pub(crate) struct Args {
 /// Installs what is missing, builds, and runs every test. A missing server is an error.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut progress = Progress::new(7);
-    progress.step("servers and clients", prerequisites::install_tools)?;
-    progress.step("Python client", prerequisites::install_python_clients)?;
-    progress.step("Node client", prerequisites::install_node_clients)?;
-    progress.step("building the plugins", plugins::build)?;
-    progress.step("building tidegate and its tests", build)?;
+    prepare(&mut progress)?;
     progress.step("tests of the workspace", || {
         let mut command = shell::cargo(".");
         command.args(["test", "--workspace", "--locked"]);
@@ -36,6 +32,31 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     })?;
     progress.finish("every test passed");
     Ok(())
+}
+
+/// Installs MySQL 9 beside what all tests need, and runs the tests that are for it alone.
+///
+/// They are apart because the packages come from a release of Debian that changes every day.
+pub(crate) fn run_with_mysql9() -> Result<()> {
+    let mut progress = Progress::new(7);
+    progress.step("MySQL 9", mysql9::install)?;
+    prepare(&mut progress)?;
+    progress.step("tests with MySQL 9", || {
+        let mut command = shell::cargo(".");
+        command.args(["test", "--package", "tidegate-tests", "--features", "mysql9", "--locked"]);
+        shell::run(command.args(["--test", "e2e", "mysql9::"]))
+    })?;
+    progress.finish("every test with MySQL 9 passed");
+    Ok(())
+}
+
+/// Five steps that come before any test.
+fn prepare(progress: &mut Progress) -> Result<()> {
+    progress.step("servers and clients", prerequisites::install_tools)?;
+    progress.step("Python clients", prerequisites::install_python_clients)?;
+    progress.step("Node client", prerequisites::install_node_clients)?;
+    progress.step("building the plugins", plugins::build)?;
+    progress.step("building tidegate and its tests", build)
 }
 
 fn build() -> Result<()> {

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use mysql_async::{Conn, Opts};
 use tidegate_tests::clients::{Login, mariadb, node, python};
-use tidegate_tests::mariadb::users;
 use tidegate_tests::raw::{RawClient, login_packet};
+use tidegate_tests::server::users;
 use tidegate_tests::{MariaDb, MariaDbPair, PATIENCE, Setup, Tidegate};
 
 use crate::support::{options, server_error, try_connect, value};
@@ -170,8 +170,8 @@ fn other_clients_speak_caching_sha2_password_too() {
     let tidegate = sha2("{ name = \"app\", password = \"apppw\" }");
     let database = MariaDbPair::shared().database("auth_sha2_clients");
     let login = Login::app(tidegate.port(), database);
-    assert_eq!(python("tour.py", login.with_tls()).trim(), "done");
-    assert_eq!(node("tour.mjs", login.with_tls()).trim(), "done");
+    assert_eq!(python("pymysql_tour.py", login.with_tls()).trim(), "done");
+    assert_eq!(node("mysql2_tour.mjs", login.with_tls()).trim(), "done");
     let output = mariadb(login.with_tls(), "select current_user()");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "app@%", "{output:?}");
 }

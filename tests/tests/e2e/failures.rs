@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error};
 use tidegate_tests::clients::Login;
-use tidegate_tests::mariadb::{PRIMARY_ID, REPLICA_ID};
+use tidegate_tests::server::{PRIMARY_ID, REPLICA_ID};
 use tidegate_tests::setup::UPSTREAM;
 use tidegate_tests::{MariaDb, MariaDbPair, PATIENCE, Setup, Tidegate, wait_for};
 

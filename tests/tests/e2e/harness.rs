@@ -1,7 +1,7 @@
 //! The harness itself, without the proxy: are the servers what the other tests take them for?
 
 use tidegate_tests::clients::{Login, mariadb};
-use tidegate_tests::mariadb::{PRIMARY_ID, REPLICA_ID};
+use tidegate_tests::server::{PRIMARY_ID, REPLICA_ID};
 use tidegate_tests::{MariaDb, MariaDbPair};
 
 #[test]

@@ -5,8 +5,11 @@
 mod auth;
 mod bad_input;
 mod clients;
+mod cursors;
 mod failures;
 mod harness;
+#[cfg(feature = "mysql9")]
+mod mysql9;
 mod operations;
 mod plugins;
 mod pool;
@@ -15,4 +18,5 @@ mod routing;
 mod statements;
 mod support;
 mod tls;
+mod tours;
 mod transaction_pool;

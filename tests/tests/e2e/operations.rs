@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Output;
 
 use mysql_async::prelude::Queryable as _;
-use tidegate_tests::mariadb::PRIMARY_ID;
+use tidegate_tests::server::PRIMARY_ID;
 use tidegate_tests::setup::{LISTENER, UPSTREAM};
 use tidegate_tests::tidegate::command;
 use tidegate_tests::{MariaDb, MariaDbPair, PATIENCE, Scratch, Setup, Tidegate, wait_for};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use mysql_async::Row;
 use mysql_async::prelude::Queryable as _;
 use tidegate_tests::clients::Login;
-use tidegate_tests::mariadb::{PRIMARY_ID, REPLICA_ID};
+use tidegate_tests::server::{PRIMARY_ID, REPLICA_ID};
 use tidegate_tests::setup::UPSTREAM;
 use tidegate_tests::{MariaDbPair, Setup, Tidegate};
 

@@ -3,7 +3,7 @@
 use mysql_async::{Conn, Opts};
 use tidegate_tests::certificates::Certificates;
 use tidegate_tests::clients::Login;
-use tidegate_tests::mariadb::users;
+use tidegate_tests::server::users;
 use tidegate_tests::{MariaDb, MariaDbPair, Setup, Tidegate};
 
 use crate::support::{assert_unharmed, options, server_error, trusting, try_connect, value};

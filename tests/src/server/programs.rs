@@ -1,13 +1,47 @@
-//! The programs of MariaDB: where they are, as whom they run, and with what arguments.
+//! The programs of a server: where they are, as whom they run, and with what arguments.
 
+use std::fmt::{Debug, Display};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fmt, fs};
+use std::{env, fs};
 
-/// What to tell whoever runs the tests without their servers.
+/// What one product does in its own way; all else is the same for every server.
+pub trait Programs: Debug + Sized + 'static {
+    /// Begins the name of its template.
+    const NAME: &'static str;
+    /// Arguments of its own, for the template and for whoever is made from it.
+    const SETTINGS: &'static [&'static str];
+    /// Statements that complete the common users with what only this product knows.
+    const USERS: &'static str;
+    /// Files of a data directory that no two servers may share.
+    const UNIQUE: &'static [&'static str];
+    /// Arguments of both servers of a pair: a binary log, and replication by GTID.
+    const PAIR: &'static [&'static str];
+    /// Asks how replication fares.
+    const REPLICATION: &'static str;
+    /// Asks for the position that a primary has reached.
+    const POSITION: &'static str;
+
+    /// The server.
+    fn server() -> Command;
+
+    /// Fills an empty data directory.
+    fn initialise(data: &Path);
+
+    /// Statements by which a server becomes the replica of the one at this port.
+    fn follow(port: u16) -> String;
+
+    /// Whether the answer to [`Self::REPLICATION`] says that it runs.
+    fn replicates(answer: &str) -> bool;
+
+    /// Asks a replica to wait for a position; it answers 0 when it has it.
+    fn reach(position: &str) -> String;
+}
+
+/// What to tell whoever runs the tests without what they need.
 #[must_use]
-pub fn missing(program: &str, error: &dyn fmt::Display) -> String {
+pub fn missing(program: &str, error: &dyn Display) -> String {
     format!("cannot start `{program}` ({error}); `cargo xtask test` installs what the tests need")
 }
 
@@ -25,21 +59,16 @@ pub fn find_program(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{}", missing(name, &"not found")))
 }
 
-/// `mariadbd`, which refuses to be root.
-pub(super) fn server() -> Command {
-    unprivileged("mariadbd")
-}
-
-/// `mariadb`, without the settings of whoever runs the tests.
+/// `mariadb`, which talks to every server, without the settings of whoever runs the tests.
 pub(super) fn client() -> Command {
     let mut command = Command::new(find_program("mariadb"));
     command.arg("--no-defaults");
     command
 }
 
-/// A program of the server's, under the user that its package made where we are root.
-pub(super) fn unprivileged(name: &str) -> Command {
-    let mut command = Command::new(find_program(name));
+/// A program of the server's, which refuses to be root, under the user that its package made.
+pub(super) fn unprivileged(program: &Path) -> Command {
+    let mut command = Command::new(program);
     if let Some((user, group)) = server_user() {
         command.uid(user).gid(group);
     }
@@ -62,7 +91,7 @@ pub(super) fn server_user() -> Option<(u32, u32)> {
 }
 
 /// What every server gets: small, quick to start, and not durable.
-pub(super) fn arguments(folder: &Path) -> Vec<String> {
+pub(super) fn arguments<P: Programs>(folder: &Path) -> Vec<String> {
     let at = |name: &str| folder.join(name).display().to_string();
     let mut arguments = vec![
         format!("--datadir={}", at("data")),
@@ -70,13 +99,16 @@ pub(super) fn arguments(folder: &Path) -> Vec<String> {
         format!("--pid-file={}", at("data/pid")),
         format!("--log-error={}", at("error.log")),
     ];
-    arguments.extend(SETTINGS.iter().map(ToString::to_string));
+    arguments.extend(settings::<P>().map(ToString::to_string));
     arguments
 }
 
-/// The redo log's size must be the same when the template is made and when it is used.
-pub(super) const SETTINGS: [&str; 10] = [
-    "--innodb-log-file-size=32M",
+/// Some must be the same when the template is made and when it is used.
+pub(super) fn settings<P: Programs>() -> impl Iterator<Item = &'static str> {
+    COMMON.iter().chain(P::SETTINGS).copied()
+}
+
+const COMMON: [&str; 9] = [
     "--innodb-buffer-pool-size=64M",
     "--innodb-flush-log-at-trx-commit=0",
     "--performance-schema=OFF",
@@ -84,6 +116,6 @@ pub(super) const SETTINGS: [&str; 10] = [
     "--max-allowed-packet=128M",
     "--max-connections=400",
     "--local-infile=1",
-    "--lc-messages=en_US",
+    "--log-bin-trust-function-creators=1",
     "--character-set-server=utf8mb4",
 ];

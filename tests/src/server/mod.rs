@@ -1,62 +1,59 @@
-//! A real MariaDB server in a scratch folder, on a port of its own.
+//! A real server in a scratch folder, on a port of its own: MariaDB or MySQL.
 
+mod mariadb;
+mod mysql;
 mod pair;
-mod program;
+mod programs;
 mod template;
+pub mod users;
 
 use std::fs;
 use std::io::Write as _;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-pub use pair::{MariaDbPair, PRIMARY_ID, REPLICA_ID};
-pub use program::{find_program, missing};
+pub use mariadb::MariaDbPrograms;
+pub use mysql::{MySqlPrograms, find_mysql_program};
+pub use pair::{MariaDbPair, MySqlPair, PRIMARY_ID, Pair, REPLICA_ID};
+pub use programs::{Programs, find_program, missing};
 
 use crate::certificates::Certificates;
 use crate::{Scratch, free_port, nursery, wait_for};
 
-/// The users that every server has, beside `root` on its socket.
-///
-/// `app` may do everything but write to a read-only server.
-pub mod users {
-    /// Everything a normal application may do, by `mysql_native_password`.
-    pub const APP: (&str, &str) = ("app", "apppw");
-    /// Only reads.
-    pub const READER: (&str, &str) = ("ro", "ropw");
-    /// The server refuses it without TLS.
-    pub const TLS_ONLY: (&str, &str) = ("tlsonly", "apppw");
-    /// The service account: sees replication and reads verifiers.
-    pub const MONITOR: (&str, &str) = ("mon", "monpw");
-    /// Has no password.
-    pub const NO_PASSWORD: (&str, &str) = ("nopw", "");
-}
-
 /// One running server. Stopped, and its data removed, on drop.
 #[derive(Debug)]
-pub struct MariaDb {
+pub struct Server<P: Programs> {
     folder: Scratch,
     port: u16,
     arguments: Vec<String>,
     process: Option<Child>,
+    programs: PhantomData<P>,
 }
 
-impl MariaDb {
+/// A server of MariaDB.
+pub type MariaDb = Server<MariaDbPrograms>;
+/// A server of MySQL 9.
+pub type MySql = Server<MySqlPrograms>;
+
+impl<P: Programs> Server<P> {
     /// Starts a server with the users of [`users`] and the empty database `app`.
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// As [`Self::start`], with more arguments for `mariadbd`.
+    /// As [`Self::start`], with more arguments for the server.
     ///
     /// # Panics
     /// When the server is not installed or does not start; the message says which.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
         let folder = Scratch::new();
-        template::copy_to(&folder.path().join("data"));
+        template::copy_to::<P>(&folder.path().join("data"));
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        let mut server = Self { folder, port: free_port(), arguments, process: None };
+        let port = free_port();
+        let mut server = Self { folder, port, arguments, process: None, programs: PhantomData };
         server.start_again();
         server
     }
@@ -124,13 +121,13 @@ impl MariaDb {
     /// # Panics
     /// When it does not start.
     pub fn start_again(&mut self) {
-        let mut command = program::server();
-        command.args(program::arguments(self.folder.path()));
+        let mut command = P::server();
+        command.args(programs::arguments::<P>(self.folder.path()));
         command.arg(format!("--port={}", self.port)).arg("--bind-address=127.0.0.1");
         command.args(tls_arguments()).args(&self.arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.process = Some(nursery::spawn(command).expect("mariadbd can be started"));
-        wait_for("mariadbd to accept connections", || {
+        self.process = Some(nursery::spawn(command).expect("a server can be started"));
+        wait_for("a server to accept connections", || {
             self.check_alive();
             self.try_query("select 1").ok()
         });
@@ -139,7 +136,7 @@ impl MariaDb {
     fn check_alive(&mut self) {
         let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
         if let Some(status) = ended {
-            panic!("mariadbd ended with {status}:\n{}", self.log());
+            panic!("the server ended with {status}:\n{}", self.log());
         }
     }
 
@@ -154,7 +151,7 @@ impl MariaDb {
     }
 }
 
-impl Drop for MariaDb {
+impl<P: Programs> Drop for Server<P> {
     fn drop(&mut self) {
         self.kill();
     }
@@ -171,7 +168,7 @@ fn tls_arguments() -> [String; 3] {
 
 /// Runs statements as `root` through the server's Unix socket.
 fn query_socket(socket: &Path, statements: &str) -> Result<String, String> {
-    let mut command = program::client();
+    let mut command = programs::client();
     command.arg(format!("--socket={}", socket.display()));
     command.args(["--user=root", "--skip-column-names", "--batch", "--raw"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

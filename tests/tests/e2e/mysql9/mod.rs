@@ -1,0 +1,6 @@
+//! With MySQL 9 behind the proxy; `cargo xtask mysql9` installs it and runs these.
+
+mod auth;
+mod clients;
+mod harness;
+mod sessions;

@@ -1,0 +1,144 @@
+//! MySQL 9, which Debian has in sid only: its packages are unpacked into a folder of the build.
+//!
+//! Nothing of it is installed on this machine. The programs run with the libraries that they were
+//! built with, through sid's own loader.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::shell;
+
+const PACKAGES: [&str; 2] = ["mysql-server-core", "mysql-client-core"];
+
+/// What is run, under `usr`, and what it must be told of its place.
+const PROGRAMS: [(&str, &str); 3] = [
+    ("sbin/mysqld", "--basedir=\"$here/usr\""),
+    ("bin/mysql", "--plugin-dir=\"$here/usr/lib/mysql/plugin\""),
+    ("bin/mysqldump", "--plugin-dir=\"$here/usr/lib/mysql/plugin\""),
+];
+
+/// Installs it where the tests look for it, unless it is there.
+///
+/// # Errors
+/// On a machine that is not Debian, or cannot reach the packages.
+pub(crate) fn install() -> Result<()> {
+    let folder = shell::target_dir().join("tests/mysql9");
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if shell::find("apt-get").is_none() {
+        bail!("MySQL 9 is taken from Debian's packages, and this machine has no apt-get");
+    }
+    // It gets its name when it is complete.
+    let unfinished = folder.with_extension("unfinished");
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished)?;
+    }
+    let packages = unfinished.join("packages");
+    download(&packages)?;
+    unpack(&packages, &unfinished)?;
+    fs::remove_dir_all(&packages)?;
+    write_programs(&unfinished)?;
+    fs::rename(unfinished, folder)?;
+    Ok(())
+}
+
+/// Has apt find and fetch the packages and all that they need, as if nothing were installed.
+fn download(folder: &Path) -> Result<()> {
+    for list in ["lists/partial", "archives/partial"] {
+        fs::create_dir_all(folder.join(list))?;
+    }
+    fs::write(folder.join("status"), "")?;
+    fs::write(folder.join("sources.list"), source()?)?;
+    let at = |name: &str| folder.join(name).display().to_string();
+    let settings = [
+        ("Dir::State::Lists", at("lists")),
+        ("Dir::State::Status", at("status")),
+        ("Dir::State::Extended_States", at("extended_states")),
+        ("Dir::Cache", at("")),
+        ("Dir::Cache::Archives", at("archives")),
+        ("Dir::Etc::SourceList", at("sources.list")),
+        ("Dir::Etc::SourceParts", at("none")),
+        ("Dir::Etc::Preferences", at("none")),
+        ("Dir::Etc::PreferencesParts", at("none")),
+        // Who fetches must be able to enter the folder, which may be in somebody's home.
+        ("APT::Sandbox::User", "root".to_owned()),
+    ];
+    let text: String =
+        settings.iter().map(|(name, value)| format!("{name} \"{value}\";\n")).collect();
+    let config = folder.join("apt.conf");
+    fs::write(&config, text)?;
+    let apt_get = || {
+        let mut command = Command::new("apt-get");
+        command.env("APT_CONFIG", &config).arg("--quiet");
+        command
+    };
+    shell::run_quietly(apt_get().arg("update")).context("Debian sid cannot be reached")?;
+    let mut install = apt_get();
+    install.args(["install", "--yes", "--no-install-recommends", "--download-only"]).args(PACKAGES);
+    shell::run_quietly(&mut install)
+}
+
+/// Sid at the mirror that this machine has its own packages from.
+fn source() -> Result<String> {
+    const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+    let mut command = Command::new("apt-get");
+    command.args(["indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"]);
+    let targets = shell::output(&mut command)?;
+    // Updates of a release (`bookworm-security`) may be where nothing else is.
+    let releases = targets.lines().filter_map(|line| line.split_once(' '));
+    let (_, mirror) = releases
+        .into_iter()
+        .find(|(release, _)| !release.contains('-'))
+        .context("apt has no source of packages")?;
+    // Where there is no such file, apt trusts the keys that it was given.
+    let keys =
+        if Path::new(KEYS).is_file() { format!("[signed-by={KEYS}] ") } else { String::new() };
+    Ok(format!("deb {keys}{mirror} sid main\n"))
+}
+
+fn unpack(packages: &Path, folder: &Path) -> Result<()> {
+    for package in files(&packages.join("archives"))? {
+        if package.extension().is_some_and(|extension| extension == "deb") {
+            shell::run_quietly(Command::new("dpkg-deb").arg("-x").arg(package).arg(folder))?;
+        }
+    }
+    Ok(())
+}
+
+/// A script for each program, because each needs a loader and libraries that are not this machine's.
+fn write_programs(folder: &Path) -> Result<()> {
+    let libraries = files(&folder.join("usr/lib"))?;
+    let is_loader = |path: &PathBuf| path.to_string_lossy().contains("/ld-linux-");
+    let loader = libraries
+        .iter()
+        .filter_map(|folder| files(folder).ok())
+        .find_map(|files| files.into_iter().find(is_loader))
+        .context("the packages have no loader")?;
+    let loader = loader.strip_prefix(folder)?;
+    let libraries = loader.parent().context("it is in a folder")?;
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin)?;
+    for (program, place) in PROGRAMS {
+        ensure!(folder.join("usr").join(program).is_file(), "the packages have no {program}");
+        let script = format!(
+            "#!/bin/sh\nhere=$(CDPATH= cd -- \"$(dirname -- \"$0\")/..\" && pwd)\n\
+             exec \"$here/{}\" --library-path \"$here/{}\" \"$here/usr/{program}\" \"$@\" {place}\n",
+            loader.display(),
+            libraries.display(),
+        );
+        let file = bin.join(Path::new(program).file_name().context("a program has a name")?);
+        fs::write(&file, script)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
+    entries.map(|entry| Ok(entry?.path())).collect()
+}
