@@ -9,7 +9,7 @@ use tidegate_mysql_wire::capabilities::SUPPORTED_BY_CLIENT_SIDE;
 use tidegate_mysql_wire::compression::{Algorithm, Codec, Engines};
 use tidegate_mysql_wire::downstream::{self, Auth, ClientTls, Offer};
 use tidegate_mysql_wire::frame::{self, Packet, Packets};
-use tidegate_mysql_wire::relay::{Expect, Scan, Scanner, Side, Summary, Translator};
+use tidegate_mysql_wire::relay::{Expect, Reached, Scan, Scanner, Side, Summary, Translator};
 use tidegate_mysql_wire::status::StatusFlags;
 use tidegate_mysql_wire::upstream::{self, Dial, LoginError, ServerTls};
 use tidegate_wire::Violation;
@@ -207,7 +207,7 @@ pub fn relay_scanner(data: &[u8]) -> bool {
     };
     let whole = scan(stream.len());
     assert_eq!(scan(usize::from(at).min(stream.len())), whole);
-    whole.is_ok_and(|(end, _)| end.done)
+    whole.is_ok_and(|(end, _)| end.reached == Reached::End)
 }
 
 /// A translated reply is the same however its bytes arrive.
@@ -216,7 +216,7 @@ pub fn relay_translator(data: &[u8]) -> bool {
     let (at, stream) = split_first(stream);
     let translate = |at: usize| -> Result<(Scan, Summary, BytesMut), Violation> {
         let mut translator = {
-            let side = |deprecate_eof| Side { deprecate_eof, sequence: 1 };
+            let side = |deprecate_eof| Side { deprecate_eof, sequence: 1, compressed: false };
             Translator::new(expect(setting), side(setting & 8 != 8), side(setting & 8 == 8))
         };
         let mut out = BytesMut::new();
@@ -225,7 +225,7 @@ pub fn relay_translator(data: &[u8]) -> bool {
     };
     let whole = translate(stream.len());
     assert_eq!(translate(usize::from(at).min(stream.len())), whole);
-    whole.is_ok_and(|(end, ..)| end.done)
+    whole.is_ok_and(|(end, ..)| end.reached == Reached::End)
 }
 
 fn expect(setting: u8) -> Expect {
@@ -248,12 +248,12 @@ fn follow(
 ) -> Result<Scan, Violation> {
     let first = take(&stream[..at])?;
     assert!(first.forward <= at);
-    if first.done || at == stream.len() {
+    if first.reached == Reached::End || at == stream.len() {
         return Ok(first);
     }
     let second = take(&stream[first.forward..])?;
     assert!(first.forward + second.forward <= stream.len());
-    Ok(Scan { forward: first.forward + second.forward, done: second.done })
+    Ok(Scan { forward: first.forward + second.forward, reached: second.reached })
 }
 
 fn split_first(data: &[u8]) -> (u8, &[u8]) {
