@@ -19,7 +19,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 pub use error::{Error, Errors, Position};
-pub use listener::{Auth, AuthMethod, ClientTls, ClientTlsMode, Listener, QueryLog};
+pub use listener::{Auth, AuthMethod, ClientTls, ClientTlsMode, Compression, Listener, QueryLog};
 pub use process::{Admin, Log, LogFormat, Plugins, Runtime};
 pub use secret::Secret;
 pub use upstream::{

@@ -33,6 +33,8 @@ pub struct Listener {
     pub server_version: Option<String>,
     /// The method that the greeting proposes.
     pub default_auth: AuthMethod,
+    /// What clients may have their connection compressed with.
+    pub compression: Vec<Compression>,
     /// Clients beyond this many are turned away.
     pub max_sessions: usize,
     /// From accepting a client to the end of its login.
@@ -80,6 +82,13 @@ pub enum AuthMethod {
     CachingSha2Password,
 }
 
+/// What a connection is compressed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    Zstd,
+    Zlib,
+}
+
 /// Where statements are written down, one JSON object a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryLog {
@@ -106,6 +115,7 @@ pub(crate) fn read(
     let query_log = table.optional("query_log", query_log);
     let server_version = table.optional("server_version", server_version);
     let default_auth = table.optional("default_auth", default_auth);
+    let compression = table.optional("compression", compression);
     let limits = limits(table);
     Some(Listener {
         name: name?,
@@ -118,6 +128,8 @@ pub(crate) fn read(
         query_log,
         server_version,
         default_auth: default_auth.unwrap_or_default(),
+        // Only clients that ask for it get it, and only they pay for it.
+        compression: compression.unwrap_or_else(|| vec![Compression::Zstd, Compression::Zlib]),
         max_sessions: limits.max_sessions,
         login_timeout: limits.login_timeout,
         idle_timeout: limits.idle_timeout,
@@ -263,4 +275,14 @@ fn default_auth(value: &Value<'_>) -> Option<AuthMethod> {
         ("mysql_native_password", AuthMethod::MysqlNativePassword),
         ("caching_sha2_password", AuthMethod::CachingSha2Password),
     ])
+}
+
+fn compression(value: &Value<'_>) -> Option<Vec<Compression>> {
+    let mut seen = Seen::default();
+    let items = value.items()?;
+    all(items.iter().map(|item| {
+        let algorithm = item.choice(&[("zstd", Compression::Zstd), ("zlib", Compression::Zlib)])?;
+        seen.claim(item, item.as_str().unwrap_or_default());
+        Some(algorithm)
+    }))
 }

@@ -54,10 +54,10 @@ bitflags! {
 }
 
 /// What tidegate offers to clients before it has chosen a server. [`Capabilities::SSL`] is added
-/// where the listener has a certificate.
+/// where the listener has a certificate, and what compresses where its configuration says so.
 ///
-/// Absent on purpose: compression, `LOAD DATA LOCAL`, query attributes, optional metadata and the
-/// extended metadata of MariaDB; each of them changes what a reply looks like.
+/// Absent on purpose: `LOAD DATA LOCAL`, query attributes, optional metadata and the extended
+/// metadata of MariaDB; each of them changes what a reply looks like.
 pub const SUPPORTED_BY_CLIENT_SIDE: Capabilities = Capabilities::LONG_PASSWORD
     .union(Capabilities::FOUND_ROWS)
     .union(Capabilities::LONG_FLAG)

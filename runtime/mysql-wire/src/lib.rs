@@ -9,6 +9,7 @@
 pub mod auth;
 pub mod capabilities;
 pub mod command;
+pub mod compression;
 pub mod downstream;
 pub mod error_code;
 pub mod frame;

@@ -6,9 +6,10 @@
 use bytes::BytesMut;
 use tidegate_mysql_wire::auth::{Credential, Flow, Method, Verifier};
 use tidegate_mysql_wire::capabilities::SUPPORTED_BY_CLIENT_SIDE;
+use tidegate_mysql_wire::compression::{Algorithm, Codec, Engines};
 use tidegate_mysql_wire::downstream::{self, Auth, ClientTls, Offer};
 use tidegate_mysql_wire::frame::{self, Packet, Packets};
-use tidegate_mysql_wire::relay::{Expect, Scan, Scanner, Side, Summary, Translator};
+use tidegate_mysql_wire::relay::{Expect, Reached, Scan, Scanner, Side, Summary, Translator};
 use tidegate_mysql_wire::status::StatusFlags;
 use tidegate_mysql_wire::upstream::{self, Dial, LoginError, ServerTls};
 use tidegate_wire::Violation;
@@ -46,6 +47,46 @@ fn cut(stream: &[u8], at: usize) -> (Vec<Packet>, Option<Violation>) {
         }
     }
     (list, None)
+}
+
+/// A compressed stream becomes the same however it arrives, and packed again it comes back.
+pub fn compression(data: &[u8]) -> bool {
+    let (setting, stream) = split_first(data);
+    let (at, stream) = split_first(stream);
+    let algorithm = match setting & 1 {
+        0 => Algorithm::Zlib,
+        _ => Algorithm::Zstd { level: 1 },
+    };
+    let whole = decompress(algorithm, stream, stream.len(), PACKET_MAX);
+    let at = usize::from(at).min(stream.len());
+    assert_eq!(decompress(algorithm, stream, at, 1 + usize::from(setting >> 1)), whole);
+    let Ok(plain) = whole else { return false };
+    let mut packed = Vec::new();
+    Codec::new(algorithm).compress(&mut Engines::default(), &plain, &mut packed);
+    assert_eq!(decompress(algorithm, &packed, packed.len(), PACKET_MAX).as_ref(), Ok(&plain));
+    !plain.is_empty()
+}
+
+/// Bytes that arrive in two pieces, read through an output of `room` bytes.
+fn decompress(
+    algorithm: Algorithm,
+    stream: &[u8],
+    at: usize,
+    room: usize,
+) -> Result<Vec<u8>, Violation> {
+    let (mut codec, mut engines) = (Codec::new(algorithm), Engines::default());
+    let (mut taken, mut plain, mut output) = (0, Vec::new(), vec![0; room]);
+    for end in [at, stream.len()] {
+        loop {
+            let progress = codec.decompress(&mut engines, &stream[taken..end], &mut output)?;
+            taken += progress.taken;
+            plain.extend_from_slice(&output[..progress.given]);
+            if progress.given == 0 {
+                break;
+            }
+        }
+    }
+    Ok(plain)
 }
 
 /// Nobody gets in: there is no such user, or one whose password is not in the data.
@@ -166,7 +207,7 @@ pub fn relay_scanner(data: &[u8]) -> bool {
     };
     let whole = scan(stream.len());
     assert_eq!(scan(usize::from(at).min(stream.len())), whole);
-    whole.is_ok_and(|(end, _)| end.done)
+    whole.is_ok_and(|(end, _)| end.reached == Reached::End)
 }
 
 /// A translated reply is the same however its bytes arrive.
@@ -175,7 +216,7 @@ pub fn relay_translator(data: &[u8]) -> bool {
     let (at, stream) = split_first(stream);
     let translate = |at: usize| -> Result<(Scan, Summary, BytesMut), Violation> {
         let mut translator = {
-            let side = |deprecate_eof| Side { deprecate_eof, sequence: 1 };
+            let side = |deprecate_eof| Side { deprecate_eof, sequence: 1, compressed: false };
             Translator::new(expect(setting), side(setting & 8 != 8), side(setting & 8 == 8))
         };
         let mut out = BytesMut::new();
@@ -184,7 +225,7 @@ pub fn relay_translator(data: &[u8]) -> bool {
     };
     let whole = translate(stream.len());
     assert_eq!(translate(usize::from(at).min(stream.len())), whole);
-    whole.is_ok_and(|(end, ..)| end.done)
+    whole.is_ok_and(|(end, ..)| end.reached == Reached::End)
 }
 
 fn expect(setting: u8) -> Expect {
@@ -207,12 +248,12 @@ fn follow(
 ) -> Result<Scan, Violation> {
     let first = take(&stream[..at])?;
     assert!(first.forward <= at);
-    if first.done || at == stream.len() {
+    if first.reached == Reached::End || at == stream.len() {
         return Ok(first);
     }
     let second = take(&stream[first.forward..])?;
     assert!(first.forward + second.forward <= stream.len());
-    Ok(Scan { forward: first.forward + second.forward, done: second.done })
+    Ok(Scan { forward: first.forward + second.forward, reached: second.reached })
 }
 
 fn split_first(data: &[u8]) -> (u8, &[u8]) {

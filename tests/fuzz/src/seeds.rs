@@ -37,6 +37,7 @@ targets! {
         b"$A$005$01234567890123456789bTy95Y99eAME1dwEkHOA1ndHGBWz.1bxSSRkuTXFGV/",
     ];
     machines::packets: &[b"\x06\x01\0\0\0\x0e\x02\0\0\x01\xfe\0", b"\x03\0\0\0\xff\x01\0\0\0\x0e"];
+    machines::compression: &[DEFLATED, STORED, ZSTD];
     machines::downstream: &[NATIVE_LOGIN, SWITCHED_LOGIN, TLS_LOGIN];
     machines::upstream: &[ACCEPTED, SWITCHED, REFUSED];
     machines::relay_scanner: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE];
@@ -58,6 +59,14 @@ const ERR: &[u8] =
     b"\xff\x15\x04#28000Access denied for user 'app'@'localhost' (using password: YES)";
 
 const COLUMN: &[u8] = b"\x03def\0\0\0\x01t\0\0\x0c!\0\t\0\0\0\xfd\x01\0'\0\0";
+
+/// The manual's example, in two pieces.
+const DEFLATED: &[u8] = b"\x20\x09\x22\0\0\0\x32\0\0\x78\x9c\xd3\x63\x60\x60\x60\x2e\x4e\xcd\x49\x4d\x2e\x51\x50\x32\x30\x34\x32\x36\x31\x35\x33\xb7\xb0\xc4\xcd\x52\x02\0\x0c\xd1\x0a\x6c";
+
+const STORED: &[u8] = b"\x08\x07\x0d\0\0\0\0\0\0\x09\0\0\0\x03SELECT 1";
+
+/// A frame with one block that is stored.
+const ZSTD: &[u8] = b"\xff\x08\x0e\0\0\0\x05\0\0\x28\xb5\x2f\xfd\x20\x05\x29\0\0hello";
 
 /// A native proof for a user that does not exist.
 const NATIVE_LOGIN: &[u8] = b"\x10\x41\0\0\x01\x08\xa2\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\x05proof\0mysql_native_password\0";

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    Auth, AuthMethod, Balance, ClientTlsMode, LogFormat, Pool, Probe, Role, Runtime, Secret,
-    Server, ServerTls, ServerTlsMode, UserSecret, load, load_users,
+    Auth, AuthMethod, Balance, ClientTlsMode, Compression, LogFormat, Pool, Probe, Role, Runtime,
+    Secret, Server, ServerTls, ServerTlsMode, UserSecret, load, load_users,
 };
 
 #[test]
@@ -32,6 +32,13 @@ fn the_least_has_all_defaults() {
     assert_eq!((listener.login_timeout, listener.idle_timeout), (Duration::from_secs(10), None));
     assert_eq!(listener.default_auth, AuthMethod::MysqlNativePassword);
     assert_eq!(listener.server_version, None);
+    assert_eq!(listener.compression, [Compression::Zstd, Compression::Zlib]);
+}
+
+#[test]
+fn compression_can_be_switched_off() {
+    let config = Place::new().parse(&with_listener("compression = []")).unwrap();
+    assert_eq!(config.listeners[0].compression, []);
 }
 
 #[test]
@@ -63,6 +70,7 @@ fn everything_that_is_said_is_kept() {
         "max_packet: 16777216",
         "8.0.36-tidegate",
         "CachingSha2Password",
+        "Zstd",
         "read-write-split",
         "db.example.com",
     ] {

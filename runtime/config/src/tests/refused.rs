@@ -146,6 +146,14 @@ fn words_that_are_not_known() {
            known are `mysql_native_password`, `caching_sha2_password`"],
     );
     refused(
+        &with_listener("compression = ['zstd', 'lz4']"),
+        &["14:24: listener.compression: `lz4` is unknown; known are `zstd`, `zlib`"],
+    );
+    refused(
+        &with_listener("compression = ['zlib', 'zlib']"),
+        &["14:24: listener.compression: `zlib` is taken by line 14"],
+    );
+    refused(
         &with_listener(
             "tls = { certificate = 'tidegate.pem', key = 'tidegate.key', mode = 'required' }",
         ),

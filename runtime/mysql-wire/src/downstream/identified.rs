@@ -7,6 +7,7 @@ use super::{Accepted, Auth, ExpectProof, Offer, Refusal};
 use crate::auth::caching_sha2::{FAST_PATH_OK, FULL_AUTHENTICATION};
 use crate::auth::{Credential, Flow, Method, Verifier};
 use crate::capabilities::Capabilities;
+use crate::compression::Algorithm;
 use crate::frame;
 use crate::packet::{AuthMoreData, AuthSwitchRequest, HandshakeResponse, NONCE_LEN};
 
@@ -20,6 +21,8 @@ pub struct Login {
     pub capabilities: Capabilities,
     /// At most [`ATTRIBUTES_MAX`](crate::packet::ATTRIBUTES_MAX).
     pub attributes: Vec<(String, String)>,
+    /// What everything behind the OK is compressed with, in both directions.
+    pub compression: Option<Algorithm>,
     /// Whether the connection is encrypted.
     pub tls: bool,
 }
@@ -47,12 +50,14 @@ impl Identified {
             None => Some(Method::NativePassword),
             Some(name) => Method::from_name(name),
         };
+        let capabilities = response.capabilities & offer.capabilities;
         let login = Login {
             user: response.user,
             database: response.database,
             collation: response.collation,
-            capabilities: response.capabilities & offer.capabilities,
+            capabilities,
             attributes: response.attributes,
+            compression: Algorithm::agreed(capabilities, response.zstd_level),
             tls,
         };
         Self { login, exchange, client_method, proof: Zeroizing::new(response.proof) }

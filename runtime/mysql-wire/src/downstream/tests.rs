@@ -1,5 +1,6 @@
 use super::*;
 use crate::auth::{Verifier, caching_sha2, native_password};
+use crate::compression::Algorithm;
 use crate::frame::Packets;
 
 fn offer(tls: ClientTls) -> Offer {
@@ -71,6 +72,7 @@ fn respond(
         database: None,
         method: Some(Method::CachingSha2Password.name().to_owned()),
         attributes: Vec::new(),
+        zstd_level: 0,
     };
     change(&mut response);
     let mut payload = BytesMut::new();
@@ -197,6 +199,7 @@ fn only_what_was_offered_is_agreed() {
         database: None,
         method: None,
         attributes: Vec::new(),
+        zstd_level: 0,
     }
     .encode(&mut payload);
     let expect = start(offer(ClientTls::Prefer), &mut BytesMut::new());
@@ -205,4 +208,38 @@ fn only_what_was_offered_is_agreed() {
     };
     let agreed = offered.difference(Capabilities::DEPRECATE_EOF | Capabilities::CONNECT_ATTRS);
     assert_eq!(identified.login().capabilities, agreed);
+}
+
+#[test]
+fn compression_is_agreed_on_where_both_sides_can() {
+    let (zlib, zstd) = (Capabilities::COMPRESS, Capabilities::ZSTD_COMPRESSION);
+    let agreed = |offered: Capabilities, wanted: Capabilities| {
+        let mut offer = offer(ClientTls::Prefer);
+        offer.capabilities |= offered;
+        let response = HandshakeResponse {
+            capabilities: crate::capabilities::SUPPORTED_BY_CLIENT_SIDE | wanted,
+            max_packet: 1 << 24,
+            collation: 45,
+            user: "app".to_owned(),
+            proof: Vec::new(),
+            database: None,
+            method: Some(Method::NativePassword.name().to_owned()),
+            attributes: Vec::new(),
+            zstd_level: 5,
+        };
+        let mut payload = BytesMut::new();
+        response.encode(&mut payload);
+        let expect = start(offer, &mut BytesMut::new());
+        let step = expect.on_packet(Packet { sequence: 1, payload });
+        let Ok(Step::Identified(identified)) = step else {
+            panic!("the response is valid");
+        };
+        identified.login().compression
+    };
+    assert_eq!(agreed(zlib | zstd, zstd), Some(Algorithm::Zstd { level: 5 }));
+    assert_eq!(agreed(zlib | zstd, zlib), Some(Algorithm::Zlib));
+    assert_eq!(agreed(zlib, zlib | zstd), Some(Algorithm::Zlib));
+    assert_eq!(agreed(zlib, zstd), None);
+    assert_eq!(agreed(Capabilities::empty(), zlib | zstd), None);
+    assert_eq!(agreed(zlib | zstd, Capabilities::empty()), None);
 }

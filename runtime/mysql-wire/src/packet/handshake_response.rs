@@ -38,6 +38,9 @@ pub struct HandshakeResponse {
     pub method: Option<String>,
     /// What the client says about itself, such as the name of its program.
     pub attributes: Vec<(String, String)>,
+    /// How hard the client wants its replies compressed, with [`Capabilities::ZSTD_COMPRESSION`];
+    /// 0 where it does not say.
+    pub zstd_level: u8,
 }
 
 impl HandshakeResponse {
@@ -62,9 +65,22 @@ impl HandshakeResponse {
             true => read_attributes(lenenc::read_bytes(&mut reader)?)?,
             false => Vec::new(),
         };
-        // What may follow is the level of a compression that we never offer.
+        let zstd_level = match has(Capabilities::ZSTD_COMPRESSION) {
+            true => reader.peek().first().copied().unwrap_or_default(),
+            false => 0,
+        };
         let database = database.filter(|database| !database.is_empty());
-        Ok(Self { capabilities, max_packet, collation, user, proof, database, method, attributes })
+        Ok(Self {
+            capabilities,
+            max_packet,
+            collation,
+            user,
+            proof,
+            database,
+            method,
+            attributes,
+            zstd_level,
+        })
     }
 
     /// Writes the fields whose capabilities are set; the others are left out.
@@ -86,6 +102,9 @@ impl HandshakeResponse {
                 lenenc::write_bytes(&mut attributes, value.as_bytes());
             }
             lenenc::write_bytes(out, &attributes);
+        }
+        if self.capabilities.contains(Capabilities::ZSTD_COMPRESSION) {
+            out.put_u8(self.zstd_level);
         }
     }
 

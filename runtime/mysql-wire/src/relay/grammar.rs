@@ -117,6 +117,11 @@ impl Grammar {
         self.phase == Phase::Done
     }
 
+    /// A result has ended that another one follows.
+    pub(super) fn between_results(&self) -> bool {
+        self.phase == Phase::First && self.summary.status.is_some()
+    }
+
     pub(super) fn in_rows(&self) -> bool {
         self.phase == Phase::Rows
     }

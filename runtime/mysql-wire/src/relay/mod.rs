@@ -11,5 +11,5 @@ mod tests;
 mod translate;
 
 pub use grammar::{Expect, Summary};
-pub use scan::{Scan, Scanner};
+pub use scan::{Reached, Scan, Scanner};
 pub use translate::{Side, Translator};

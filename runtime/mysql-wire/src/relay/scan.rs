@@ -8,11 +8,20 @@ use crate::frame::{HEADER_LEN, Header, PAYLOAD_MAX};
 /// How far a scan came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scan {
-    /// So many bytes from the start belong to the reply and can be forwarded. What follows them is
-    /// the beginning of a packet whose head is not complete.
+    /// So many bytes from the start belong to the reply and can be forwarded.
     pub forward: usize,
-    /// The reply is complete.
-    pub done: bool,
+    pub reached: Reached,
+}
+
+/// Where a scan has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// In a packet, or before one whose head is not complete: more bytes are needed.
+    More,
+    /// Between two results, for a client that is told them one by one.
+    NextResult,
+    /// At the end of the reply.
+    End,
 }
 
 /// Follows one reply. Its bytes are handed in as they come, and forwarded as they are.
@@ -55,10 +64,10 @@ impl Scanner {
             self.remaining -= skipped;
             at += skipped;
             if self.remaining > 0 {
-                return Ok(Scan { forward: at, done: false });
+                return Ok(Scan { forward: at, reached: Reached::More });
             }
             if self.is_done() {
-                return Ok(Scan { forward: at, done: true });
+                return Ok(Scan { forward: at, reached: Reached::End });
             }
             at += self.rows(&bytes[at..]);
             match self.frame(&bytes[at..])? {
@@ -66,7 +75,7 @@ impl Scanner {
                     at += HEADER_LEN;
                     self.remaining = frame.len;
                 }
-                None => return Ok(Scan { forward: at, done: false }),
+                None => return Ok(Scan { forward: at, reached: Reached::More }),
             }
         }
     }
@@ -88,6 +97,11 @@ impl Scanner {
     #[must_use]
     pub fn sequence(&self) -> u8 {
         self.sequence
+    }
+
+    /// A result has ended whole, and the reply goes on with another one.
+    pub(super) fn between_results(&self) -> bool {
+        self.at_boundary() && self.grammar.between_results()
     }
 
     /// What the reply has said so far.

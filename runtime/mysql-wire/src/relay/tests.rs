@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use tidegate_wire::Violation;
 
-use super::{Expect, Scanner, Side, Summary, Translator};
+use super::{Expect, Reached, Scanner, Side, Summary, Translator};
 use crate::capabilities::Capabilities;
 use crate::error_code::ER_UNKNOWN;
 use crate::frame::{self, PAYLOAD_MAX};
@@ -70,7 +70,7 @@ fn scan(expect: Expect, deprecate_eof: bool, reply: &[u8], cuts: &[usize]) -> Su
         assert!(!done, "done before the end");
         let scan = scanner.scan(&reply[forwarded..cut]).unwrap();
         forwarded += scan.forward;
-        done = scan.done;
+        done = scan.reached == Reached::End;
     }
     assert!(done && forwarded == reply.len() && scanner.at_boundary());
     scanner.summary()
@@ -123,7 +123,7 @@ fn a_cursor_has_no_rows_yet() {
 
 /// Between two that disagree about EOF packets.
 fn translator(expect: Expect, client_deprecates: bool) -> Translator {
-    let side = |deprecate_eof| Side { deprecate_eof, sequence: 1 };
+    let side = |deprecate_eof| Side { deprecate_eof, sequence: 1, compressed: false };
     Translator::new(expect, side(client_deprecates), side(!client_deprecates))
 }
 
@@ -136,7 +136,7 @@ fn translate(expect: Expect, client_deprecates: bool, reply: &[u8], cuts: &[usiz
     for cut in cuts.iter().copied().chain([reply.len()]) {
         let scan = translator.translate(&reply[taken..cut], &mut out).unwrap();
         taken += scan.forward;
-        done = scan.done;
+        done = scan.reached == Reached::End;
     }
     assert!(done && taken == reply.len() && translator.at_boundary());
     out.to_vec()
@@ -176,13 +176,44 @@ fn a_command_of_more_frames_has_a_reply_with_higher_numbers() {
             result_set(&mut out, &mut sequence, &columns(1), &rows, capabilities, status);
             out
         };
-        let side = |sequence| Side { deprecate_eof, sequence };
+        let side = |sequence| Side { deprecate_eof, sequence, compressed: false };
         let mut translator = Translator::new(Expect::Results, side(3), side(1));
         let mut out = BytesMut::new();
-        assert!(translator.translate(&reply(1), &mut out).unwrap().done);
+        assert!(translator.translate(&reply(1), &mut out).unwrap().reached == Reached::End);
         assert_eq!(out, reply(3));
         let mut scanner = Scanner::new(Expect::Results, deprecate_eof, 3);
-        assert!(scanner.scan(&reply(3)).unwrap().done);
+        assert!(scanner.scan(&reply(3)).unwrap().reached == Reached::End);
+    }
+}
+
+/// As servers do on compressed connections, where clients count on it.
+#[test]
+fn each_result_to_a_compressed_client_is_numbered_anew() {
+    for capabilities in [PLAIN, DEPRECATES] {
+        let deprecate_eof = capabilities.contains(Capabilities::DEPRECATE_EOF);
+        let side = |compressed| Side { deprecate_eof, sequence: 1, compressed };
+        let reply = results(capabilities);
+        for cut in 0..reply.len() {
+            let mut translator = Translator::new(Expect::Results, side(true), side(false));
+            let (mut out, mut taken, mut starts) = (BytesMut::new(), 0, vec![0]);
+            for end in [cut, reply.len()] {
+                loop {
+                    let scan = translator.translate(&reply[taken..end], &mut out).unwrap();
+                    taken += scan.forward;
+                    match scan.reached {
+                        Reached::NextResult => {
+                            starts.push(out.len());
+                            translator.number(u8::try_from(starts.len() * 50).unwrap());
+                        }
+                        Reached::More | Reached::End => break,
+                    }
+                }
+            }
+            let numbers: Vec<u8> = starts.iter().map(|start| out[start + 3]).collect();
+            assert_eq!(numbers, [1, 100, 150], "cut at {cut}");
+            assert_eq!((taken, out.len()), (reply.len(), reply.len()));
+            assert_eq!(translator.sequence(), 151);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Bridging a client and a server that number their packets differently: because only one of them
-//! knows `CLIENT_DEPRECATE_EOF`, or because the command had not as many frames for both.
+//! knows `CLIENT_DEPRECATE_EOF`, because the command had not as many frames for both, or because
+//! the client's side is compressed.
 //!
 //! The EOF after column definitions is dropped or made up, the packet that ends the rows changes
 //! its form, and all sequence numbers are written anew. Rows are copied once, unread.
@@ -8,7 +9,7 @@ use bytes::{BufMut, BytesMut};
 use tidegate_wire::Violation;
 
 use super::grammar::{Expect, Seen, Summary};
-use super::scan::{Scan, Scanner};
+use super::scan::{Reached, Scan, Scanner};
 use crate::frame::{HEADER_LEN, Header};
 use crate::status::StatusFlags;
 
@@ -22,6 +23,9 @@ pub struct Side {
     pub deprecate_eof: bool,
     /// The number of the reply's first packet.
     pub sequence: u8,
+    /// It is compressed. A server sends each result on its own then and numbers it from the
+    /// compressed packet, and some clients insist on it.
+    pub compressed: bool,
 }
 
 /// Follows one reply and writes it anew for a client of another kind.
@@ -33,6 +37,8 @@ pub struct Translator {
     sequence: u8,
     /// Bytes of the frame at hand that are still to be copied.
     remaining: usize,
+    /// The end of a result was told, and what follows it may begin.
+    told_result: bool,
 }
 
 impl Translator {
@@ -45,10 +51,12 @@ impl Translator {
             server_deprecates: server.deprecate_eof,
             sequence: client.sequence,
             remaining: 0,
+            told_result: false,
         }
     }
 
-    /// Translates what has come. [`Scan::forward`] is the number of bytes that were taken.
+    /// Translates what has come. [`Scan::forward`] is the number of bytes that were taken. At
+    /// [`Reached::NextResult`] send what is there, then [`Self::number`] the next result.
     ///
     /// # Errors
     /// As [`Scanner::scan`].
@@ -59,14 +67,26 @@ impl Translator {
             out.put_slice(&bytes[at..at + copied]);
             self.remaining -= copied;
             at += copied;
-            if self.remaining > 0 || self.scanner.is_done() {
-                return Ok(Scan { forward: at, done: self.remaining == 0 });
+            if self.remaining > 0 {
+                return Ok(Scan { forward: at, reached: Reached::More });
+            }
+            if self.scanner.is_done() {
+                return Ok(Scan { forward: at, reached: Reached::End });
+            }
+            if self.client.compressed && self.scanner.between_results() && !self.told_result {
+                self.told_result = true;
+                return Ok(Scan { forward: at, reached: Reached::NextResult });
             }
             match self.frame(&bytes[at..], out)? {
                 Some(taken) => at += taken,
-                None => return Ok(Scan { forward: at, done: false }),
+                None => return Ok(Scan { forward: at, reached: Reached::More }),
             }
         }
+    }
+
+    /// Gives the next packet to the client its number.
+    pub fn number(&mut self, sequence: u8) {
+        self.sequence = sequence;
     }
 
     /// As [`Scanner::at_boundary`].
@@ -92,6 +112,7 @@ impl Translator {
         let Some(frame) = self.scanner.frame(bytes)? else {
             return Ok(None);
         };
+        self.told_result = false;
         let body = &bytes[HEADER_LEN..];
         let translated = self.client.deprecate_eof != self.server_deprecates;
         let seen = if translated && !frame.continuation { frame.seen } else { Seen::Other };

@@ -89,6 +89,7 @@ impl UpgradeTls {
             database: dial.database,
             method: Some(method.name().to_owned()),
             attributes: dial.attributes,
+            zstd_level: 0,
         };
         frame::write_with(out, &mut sequence, |out| response.encode(out));
         let session = Session {

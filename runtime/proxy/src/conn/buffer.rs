@@ -98,6 +98,13 @@ impl Inbox {
     }
 }
 
+#[cfg(test)]
+impl Inbox {
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
 impl Drop for Inbox {
     fn drop(&mut self) {
         self.clear();
@@ -136,6 +143,6 @@ mod tests {
         let mut inbox = Inbox::default();
         put(&mut inbox, b"abc");
         inbox.consume(3);
-        assert!(inbox.bytes.is_empty());
+        assert!(inbox.holds_nothing());
     }
 }

@@ -1,6 +1,7 @@
 //! A connection: a socket, encrypted or not, and the bytes that were read from it.
 
 mod buffer;
+mod compressed;
 mod stream;
 
 use std::future::poll_fn;
@@ -9,8 +10,11 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use tidegate_mysql_wire::compression::Algorithm;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+use self::compressed::Compressed;
 
 pub(crate) use buffer::Inbox;
 pub(crate) use stream::Stream;
@@ -53,6 +57,26 @@ impl Conn {
         }
     }
 
+    /// From here on both directions are compressed. Whatever TLS there is stays around it.
+    pub(crate) fn compress(&mut self, algorithm: Algorithm) {
+        let stream = std::mem::replace(&mut self.stream, Stream::Closed);
+        self.stream = Stream::Compressed(Box::new(Compressed::new(stream, algorithm)));
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        matches!(self.stream, Stream::Compressed(_))
+    }
+
+    /// The number of the first packet of what is said next, to a command that had so many frames.
+    /// Compressed, its packets are numbered on from the compressed ones: servers do so, and some
+    /// clients insist on it.
+    pub(crate) fn next_sequence(&self, frames: u8) -> u8 {
+        match &self.stream {
+            Stream::Compressed(stream) => stream.sequence(),
+            _ => frames,
+        }
+    }
+
     /// The address of the other side.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.stream.socket()?.peer_addr().ok()
@@ -73,7 +97,7 @@ impl Conn {
         Ok(())
     }
 
-    /// Bytes received and sent so far.
+    /// Bytes received and sent so far, before they were encrypted or compressed.
     pub(crate) fn traffic(&self) -> (u64, u64) {
         (self.bytes_in, self.bytes_out)
     }
@@ -89,17 +113,11 @@ impl Conn {
     }
 
     fn poll_fill_at_most(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
-        let room = self.inbox.room();
-        let most = most.min(room.len());
-        let mut room = ReadBuf::new(&mut room[..most]);
-        let polled = Pin::new(&mut self.stream).poll_read(cx, &mut room);
-        let count = room.filled().len();
-        self.inbox.filled(count);
-        if self.inbox.is_empty() {
-            self.inbox.clear();
+        let polled = poll_fill(&mut self.stream, &mut self.inbox, cx, most);
+        if let Poll::Ready(Ok(count)) = polled {
+            self.bytes_in += count as u64;
         }
-        self.bytes_in += count as u64;
-        polled.map_ok(|()| count)
+        polled
     }
 
     /// As [`Self::fill`], and takes no more than `most` bytes from the socket.
@@ -139,6 +157,26 @@ impl Conn {
         }
         Ok(())
     }
+}
+
+/// Reads at most `most` bytes behind those in the inbox; while nothing comes, an empty one holds no
+/// buffer.
+fn poll_fill(
+    stream: &mut Stream,
+    inbox: &mut Inbox,
+    cx: &mut Context<'_>,
+    most: usize,
+) -> Poll<io::Result<usize>> {
+    let room = inbox.room();
+    let most = most.min(room.len());
+    let mut room = ReadBuf::new(&mut room[..most]);
+    let polled = Pin::new(stream).poll_read(cx, &mut room);
+    let count = room.filled().len();
+    inbox.filled(count);
+    if inbox.is_empty() {
+        inbox.clear();
+    }
+    polled.map_ok(|()| count)
 }
 
 async fn send(stream: &mut Stream, mut bytes: &[u8]) -> io::Result<()> {

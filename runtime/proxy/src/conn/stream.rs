@@ -1,4 +1,4 @@
-//! A socket with or without TLS, without dynamic dispatch.
+//! A socket with or without TLS and compression, without dynamic dispatch.
 
 use std::io;
 use std::pin::Pin;
@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
+use super::compressed::Compressed;
+
 /// Where bytes come from and go to.
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -16,6 +18,8 @@ pub(crate) enum Stream {
     Accepted(Box<server::TlsStream<TcpStream>>),
     /// We are the TLS client: a connection to a server.
     Dialled(Box<client::TlsStream<TcpStream>>),
+    /// A client's connection, compressed inside TLS or without.
+    Compressed(Box<Compressed>),
     /// A TLS handshake took the socket and failed.
     Closed,
 }
@@ -23,8 +27,10 @@ pub(crate) enum Stream {
 impl Stream {
     /// The subject of the certificate that a client has shown, as RFC 4514 writes it.
     pub(crate) fn peer_subject(&self) -> Option<String> {
-        let Self::Accepted(stream) = self else {
-            return None;
+        let stream = match self {
+            Self::Accepted(stream) => stream,
+            Self::Compressed(stream) => return stream.under().peer_subject(),
+            _ => return None,
         };
         let certificate = stream.get_ref().1.peer_certificates()?.first()?;
         let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
@@ -36,6 +42,7 @@ impl Stream {
             Self::Plain(socket) => Some(socket),
             Self::Accepted(stream) => Some(stream.get_ref().0),
             Self::Dialled(stream) => Some(stream.get_ref().0),
+            Self::Compressed(stream) => stream.under().socket(),
             Self::Closed => None,
         }
     }
@@ -48,6 +55,7 @@ macro_rules! each {
             Self::Plain($stream) => $do,
             Self::Accepted($stream) => $do,
             Self::Dialled($stream) => $do,
+            Self::Compressed($stream) => $do,
             Self::Closed => $closed,
         }
     };

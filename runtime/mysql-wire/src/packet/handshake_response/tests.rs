@@ -58,6 +58,20 @@ fn cut_responses_are_refused() {
 }
 
 #[test]
+fn the_level_of_a_compression_stands_last() {
+    let mut zstd = response();
+    zstd.capabilities.insert(Capabilities::ZSTD_COMPRESSION);
+    zstd.zstd_level = 7;
+    let bytes = encoded(&zstd);
+    assert_eq!(HandshakeResponse::decode(&bytes), Ok(zstd.clone()));
+    // MariaDB's library sends it in four bytes, and others forget it.
+    let longer = [&bytes[..], &[0; 3]].concat();
+    assert_eq!(HandshakeResponse::decode(&longer), Ok(zstd.clone()));
+    let forgotten = HandshakeResponse { zstd_level: 0, ..zstd };
+    assert_eq!(HandshakeResponse::decode(&bytes[..bytes.len() - 1]), Ok(forgotten));
+}
+
+#[test]
 fn a_method_may_lack_its_nul() {
     let mut response = response();
     response.capabilities.remove(Capabilities::CONNECT_ATTRS);

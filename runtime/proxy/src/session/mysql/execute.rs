@@ -14,7 +14,7 @@ use tidegate_mysql_wire::error_code::{
 };
 use tidegate_mysql_wire::frame::{HEADER_LEN, Header, PAYLOAD_MAX};
 use tidegate_mysql_wire::packet::{ErrPacket, PrepareOk};
-use tidegate_mysql_wire::relay::{Expect, Scanner};
+use tidegate_mysql_wire::relay::{Expect, Reached, Scanner};
 use tidegate_mysql_wire::status::StatusFlags;
 use tidegate_sql::Kind;
 
@@ -504,7 +504,7 @@ async fn swallow(server: &mut Conn, mut scanner: Scanner) -> Result<(), ServerLo
     loop {
         let scan = scanner.scan(server.inbox.as_slice())?;
         server.inbox.consume(scan.forward);
-        if scan.done {
+        if scan.reached == Reached::End {
             return Ok(());
         }
         if server.fill().await? == 0 {

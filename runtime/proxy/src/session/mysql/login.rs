@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use thiserror::Error;
+use tidegate_config::Compression;
 use tidegate_hook::{Hooked, SessionContext, SessionState, Target};
 use tidegate_mysql_wire::auth::Method;
 use tidegate_mysql_wire::capabilities::{Capabilities, SUPPORTED_BY_CLIENT_SIDE};
@@ -183,6 +184,9 @@ async fn enter(listener: &Arc<Listener>, client: &mut Conn) -> Result<Entered, L
         ok.encode(out, login.capabilities);
     });
     reader.client.send(&out).await?;
+    if let Some(algorithm) = login.compression {
+        reader.client.compress(algorithm);
+    }
     debug!(session, user = %context.user, "logged in");
     Ok(Entered { context, capabilities: login.capabilities, identity, accepted, default })
 }
@@ -252,7 +256,7 @@ fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer, Logi
         server_version: config.server_version.clone().unwrap_or_else(|| SERVER_VERSION.to_owned()),
         connection_id: Sessions::id(session),
         nonce: nonce()?,
-        capabilities: SUPPORTED_BY_CLIENT_SIDE,
+        capabilities: SUPPORTED_BY_CLIENT_SIDE | compression(&config.compression),
         method: match config.default_auth {
             tidegate_config::AuthMethod::MysqlNativePassword => Method::NativePassword,
             tidegate_config::AuthMethod::CachingSha2Password => Method::CachingSha2Password,
@@ -266,6 +270,14 @@ fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer, Logi
         status: StatusFlags::AUTOCOMMIT,
         client_host: host.unwrap_or_else(|| "unknown".to_owned()),
     })
+}
+
+fn compression(allowed: &[Compression]) -> Capabilities {
+    let capability = |algorithm: &Compression| match algorithm {
+        Compression::Zstd => Capabilities::ZSTD_COMPRESSION,
+        Compression::Zlib => Capabilities::COMPRESS,
+    };
+    allowed.iter().map(capability).collect()
 }
 
 /// Random bytes among the printable ones: some clients stop reading at a NUL.

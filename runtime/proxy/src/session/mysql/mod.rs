@@ -138,11 +138,11 @@ impl Session {
             match idle? {
                 Ok(0) => return Err(End::Quit),
                 Ok(_) => {}
-                Err(error) => return Err(ClientLost::Io(error).into()),
+                Err(error) => return Err(ClientLost::from(error).into()),
             }
         }
         let head = Head::read(&mut self.client, self.listener.config().max_packet).await?;
-        self.reply_sequence = 1;
+        self.reply_sequence = self.client.next_sequence(1);
         self.command(head).await
     }
 

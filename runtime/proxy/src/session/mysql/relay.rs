@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use thiserror::Error;
 use tidegate_mysql_wire::frame::{HEADER_LEN, Header};
-use tidegate_mysql_wire::relay::{Expect, Scan, Scanner, Side, Summary, Translator};
+use tidegate_mysql_wire::relay::{Expect, Reached, Scan, Scanner, Side, Summary, Translator};
 use tidegate_wire::Violation;
 use tokio::time::sleep;
 
@@ -84,21 +84,24 @@ impl Reply {
                 client.forward(server, scan.forward).await.map_err(RelayError::Client)?;
                 scan
             }
-            Self::Translated(translator, out) => {
+            Self::Translated(translator, out) => loop {
                 let scan = translator.translate(server.inbox.as_slice(), out).map_err(broken)?;
                 server.inbox.consume(scan.forward);
                 client.send(out).await.map_err(RelayError::Client)?;
                 out.clear();
-                scan
-            }
+                if scan.reached != Reached::NextResult {
+                    break scan;
+                }
+                translator.number(client.next_sequence(translator.sequence()));
+            },
         };
         bounded(scan, &server.inbox).map_err(broken)?;
-        Ok(scan.done)
+        Ok(scan.reached == Reached::End)
     }
 }
 
 fn bounded(scan: Scan, inbox: &Inbox) -> Result<(), Violation> {
-    if !scan.done && inbox.len() > HELD_MAX {
+    if scan.reached != Reached::End && inbox.len() > HELD_MAX {
         let (len, max) = (inbox.len() as u64, HELD_MAX as u64);
         return Err(Violation::TooLong { what: "packet to be seen whole", len, max });
     }

@@ -196,12 +196,12 @@ impl Session {
         self.listed.runs(place, connection.session.connection_id);
         let mut pending = std::mem::take(&mut connection.pending);
         let server = &mut connection.conn;
-        let Sent { replaced, last, outcome } =
+        let Sent { sequence, last, outcome } =
             send(&mut self.client, server, outgoing, &mut pending, max).await?;
         if let Some(sequence) = last {
             self.reply_sequence = sequence;
         }
-        held.reply_sequence = replaced.unwrap_or(self.reply_sequence);
+        held.reply_sequence = sequence;
         Ok(outcome)
     }
 
@@ -218,8 +218,16 @@ impl Session {
             return Err(End::Server("no connection is held there".to_owned()));
         };
         let sides = Sides {
-            client: Side { deprecate_eof: client_deprecates, sequence: self.reply_sequence },
-            server: Side { deprecate_eof: held.deprecates_eof(), sequence: held.reply_sequence },
+            client: Side {
+                deprecate_eof: client_deprecates,
+                sequence: self.reply_sequence,
+                compressed: self.client.is_compressed(),
+            },
+            server: Side {
+                deprecate_eof: held.deprecates_eof(),
+                sequence: held.reply_sequence,
+                compressed: false,
+            },
         };
         let server = &mut held.leased.connection().conn;
         match relay(&mut self.client, server, expect, sides, limit).await {
@@ -442,7 +450,7 @@ impl Session {
                     let piece = rest.next(&mut self.client).await?;
                     self.client.inbox.consume(piece);
                 }
-                self.reply_sequence = rest.sequence();
+                self.reply_sequence = self.client.next_sequence(rest.sequence());
                 Ok(())
             }
         }
@@ -461,9 +469,8 @@ pub(super) fn is_change(kind: Kind) -> bool {
 
 /// A command that was sent.
 struct Sent {
-    /// The number of the first packet of the server's reply, where it was sent something else than
-    /// the client's frames.
-    replaced: Option<u8>,
+    /// The number of the first packet of the server's reply.
+    sequence: u8,
     /// The same as the client sees it, where the command has ended only now.
     last: Option<u8>,
     /// What the server made of it: it may have answered all the same.
@@ -481,7 +488,7 @@ async fn send(
     let (head, outcome) = match outgoing {
         Outgoing::Packet(bytes, sequence) => {
             let outcome = send_with(server, pending, &bytes).await;
-            return Ok(Sent { replaced: Some(sequence), last: None, outcome });
+            return Ok(Sent { sequence, last: None, outcome });
         }
         Outgoing::Frames(head) => {
             let framed = head.framed();
@@ -493,7 +500,7 @@ async fn send(
         Outgoing::Head(bytes, head) => (head, send_with(server, pending, &bytes).await),
     };
     if head.is_whole() {
-        return Ok(Sent { replaced: None, last: None, outcome });
+        return Ok(Sent { sequence: 1, last: None, outcome });
     }
     Box::pin(stream(client, server, &head, max, outcome)).await
 }
@@ -515,7 +522,8 @@ async fn stream(
             Err(_) => client.inbox.consume(piece),
         }
     }
-    Ok(Sent { replaced: None, last: Some(rest.sequence()), outcome })
+    let sequence = rest.sequence();
+    Ok(Sent { sequence, last: Some(client.next_sequence(sequence)), outcome })
 }
 
 /// One write, also when commands without a reply go ahead.

@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::machines::compression;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    compression(data);
+});
