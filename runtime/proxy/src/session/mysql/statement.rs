@@ -64,7 +64,8 @@ impl Session {
         let analysis = analyze(text, Dialect::Mysql);
         traits.set(StatementTraits::MULTIPLE, analysis.multiple);
         let (kind, digest) = (analysis.kind, analysis.digest);
-        let verdict = self.decide(wanted, &Statement { bytes: text, kind, traits, digest });
+        let verdict =
+            self.decide(wanted, &Statement { bytes: text, kind, traits, digest, attributes: &[] });
         let sent = verdict.rewrite.as_deref().map_or(text, str::as_bytes);
         let (follows, trace) = trace(kind, analysis.multiple, sent);
         let logged = self.listener.logs_statements().then(|| text.into());
@@ -82,7 +83,8 @@ impl Session {
         let (follows, trace) = (prepared.follows, prepared.trace.clone());
         let text = Arc::clone(&prepared.text);
         let traits = StatementTraits::PREPARED;
-        let verdict = self.decide(wanted, &Statement { bytes: &text, kind, traits, digest });
+        let verdict =
+            self.decide(wanted, &Statement { bytes: &text, kind, traits, digest, attributes: &[] });
         let logged = self.listener.logs_statements().then_some(text);
         Asked { started, kind, digest, verdict, follows, trace, logged }
     }
