@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 
+use tidegate_sql::Dialect;
+
 use crate::host;
 
 /// What changes from statement to statement; it comes with every hook and is free to read.
@@ -13,6 +15,7 @@ pub(crate) struct State {
     pub(crate) transaction_failed: bool,
     pub(crate) read_only: bool,
     pub(crate) wrote: bool,
+    pub(crate) dialect: Dialect,
 }
 
 /// One client connection.
@@ -105,6 +108,43 @@ impl Session {
         host::session::listener(self.id)
     }
 
+    /// The port that the client connected to; 0 where it used none.
+    ///
+    /// ```
+    /// # use tidegate_sdk::mock;
+    /// assert_eq!(mock::session("ann").with_local_port(3306).local_port(), 3306);
+    /// ```
+    #[must_use]
+    pub fn local_port(&self) -> u16 {
+        host::session::local_port(self.id)
+    }
+
+    /// What the client said about itself when it logged in, under its own name: `program_name`,
+    /// `_client_name`. Nobody has checked it.
+    ///
+    /// ```
+    /// # use tidegate_sdk::mock;
+    /// let session = mock::session("ann").with_connection_attribute("program_name", "shop");
+    /// assert_eq!(session.connection_attribute("program_name").as_deref(), Some("shop"));
+    /// ```
+    #[must_use]
+    pub fn connection_attribute(&self, key: &str) -> Option<String> {
+        host::session::connection_attribute(self.id, key)
+    }
+
+    /// Whose SQL the client's statements are written in, for [`sql_text`](crate::sql_text).
+    ///
+    /// ```
+    /// # use tidegate_sdk::{mock, sql_text::{Dialect, digest_text}};
+    /// let session = mock::session("ann");
+    /// assert_eq!(session.dialect(), Dialect::Mysql);
+    /// assert_eq!(digest_text(b"SELECT 1", session.dialect()), "select ?");
+    /// ```
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.state.dialect
+    }
+
     /// Is the client's connection encrypted?
     ///
     /// ```
@@ -174,7 +214,8 @@ impl Session {
 
     /// A number of the plugin's own: what it [set](Self::set_mark), 0 before.
     ///
-    /// It comes with every hook of the session, free of charge, and survives a reload of the plugin.
+    /// It comes with every hook of the session, free of charge, survives a reload of the plugin, and is 0
+    /// again when the client logs in anew as another user.
     ///
     /// ```
     /// # use tidegate_sdk::mock;
@@ -224,7 +265,8 @@ impl Session {
 
     /// Notes something about this session, for every plugin of the chain.
     ///
-    /// A session holds 32 attributes of 1 KiB each; what is too much is dropped, and the log says so.
+    /// A session holds 32 attributes of 1 KiB each; what is too much is dropped, and the log says so. They
+    /// stay when the hook fails afterwards, and go when the client logs in anew as another user.
     ///
     /// ```
     /// # use tidegate_sdk::mock;

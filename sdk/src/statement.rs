@@ -6,8 +6,8 @@ use tidegate_sql::Kind;
 
 use crate::host;
 
-/// The runtime holds no more of a statement than this, in bytes.
-const BYTES_MAX: u32 = 64 << 10;
+/// No more of a statement than this is asked of the host.
+pub(crate) const BYTES_MAX: u32 = 64 << 10;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StatementTraits {
@@ -15,6 +15,8 @@ pub(crate) struct StatementTraits {
     pub(crate) truncated: bool,
     pub(crate) not_utf8: bool,
     pub(crate) multiple: bool,
+    pub(crate) partial: bool,
+    pub(crate) attributes: bool,
 }
 
 /// One SQL statement before it is sent.
@@ -33,17 +35,43 @@ pub struct Statement {
     traits: StatementTraits,
     digest: u64,
     bytes: OnceCell<Vec<u8>>,
+    /// Others ask the host for them.
+    #[cfg(not(target_family = "wasm"))]
+    attributes: Vec<(String, String)>,
 }
 
 impl Statement {
     pub(crate) fn new(text: String, kind: Kind, traits: StatementTraits, digest: u64) -> Self {
-        Self { text, kind, traits, digest, bytes: OnceCell::new() }
+        Self {
+            text,
+            kind,
+            traits,
+            digest,
+            bytes: OnceCell::new(),
+            #[cfg(not(target_family = "wasm"))]
+            attributes: Vec::new(),
+        }
     }
 
     /// A statement that brings the bytes along which others ask the host for.
     #[cfg(not(target_family = "wasm"))]
     pub(crate) fn with_bytes(mut self, bytes: Vec<u8>) -> Self {
         self.bytes = OnceCell::from(bytes);
+        self
+    }
+
+    /// The same statement, with something attached to it; for tests.
+    ///
+    /// ```
+    /// # use tidegate_sdk::mock;
+    /// let statement = mock::statement("SELECT 1").with_attribute("trace_id", "7");
+    /// assert_eq!(statement.attribute("trace_id").as_deref(), Some("7"));
+    /// ```
+    #[cfg(not(target_family = "wasm"))]
+    #[must_use]
+    pub fn with_attribute(mut self, name: &str, value: &str) -> Self {
+        self.traits.attributes = true;
+        self.attributes.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -150,5 +178,43 @@ impl Statement {
         } else {
             self.text.as_bytes()
         }
+    }
+
+    /// Is the statement longer than even its [`bytes`](Self::bytes)?
+    ///
+    /// ```
+    /// # use tidegate_sdk::mock;
+    /// let of = |length| mock::statement(format!("SELECT '{}'", "x".repeat(length)));
+    /// assert!(of(20_000).is_truncated() && !of(20_000).is_partial());
+    /// assert!(of(70_000).is_partial());
+    /// ```
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.traits.partial || self.bytes().len() >= BYTES_MAX as usize
+    }
+
+    /// What the client attached to this statement under a name of its own: in MySQL, a query attribute.
+    /// Asks the host only if there is any.
+    ///
+    /// ```
+    /// # use tidegate_sdk::mock;
+    /// let statement = mock::statement("SELECT 1").with_attribute("team", "billing");
+    /// assert_eq!(statement.attribute("team").as_deref(), Some("billing"));
+    /// assert_eq!(statement.attribute("tram"), None);
+    /// ```
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<String> {
+        if self.traits.attributes { self.ask_attribute(name) } else { None }
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn ask_attribute(&self, name: &str) -> Option<String> {
+        host::statement::attribute(name)
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn ask_attribute(&self, name: &str) -> Option<String> {
+        let found = self.attributes.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
     }
 }

@@ -52,8 +52,9 @@ pub enum Reply {
 /// For what the host may reuse a verdict without asking again, besides that the statement's digest and
 /// traits and the session's state (`tls`, `in_transaction`, `read_only`, `wrote`, …) are the same.
 ///
-/// Marks, attributes, literals and the time are not compared: a verdict that depends on one of them must
-/// say so with a narrower choice, or not be reused.
+/// Marks, attributes, literals, the client's address and the time are not compared: a verdict that depends
+/// on one of them must say so with a narrower choice, or not be reused. What is attached to a statement
+/// counts as part of its text.
 ///
 /// ```
 /// use std::time::Duration;
@@ -111,6 +112,10 @@ pub struct Verdict {
     pub idempotency_key: Option<String>,
     /// Notes for the logs.
     pub tags: Vec<(String, String)>,
+    /// How long the statement, or the answer in its place, is held back.
+    pub delay: Option<Duration>,
+    /// Where a copy of the statement goes.
+    pub mirror: Option<Target>,
 }
 
 /// What shall happen.
@@ -192,6 +197,8 @@ impl From<Action> for Verdict {
             trace_id: None,
             idempotency_key: None,
             tags: Vec::new(),
+            delay: None,
+            mirror: None,
         }
     }
 }
@@ -293,6 +300,30 @@ impl Verdict {
     /// ```
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// The statement, or the answer in its place, is held back so long before it goes on: an hour at most.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidegate_sdk::sql::*;
+    /// let verdict = Verdict::reject("too many at once").delay(Duration::from_millis(100));
+    /// ```
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = Some(delay);
+        self
+    }
+
+    /// A copy of the statement, as it is sent, goes there too; the reply to the copy is dropped. What is
+    /// answered in the server's place is not copied.
+    ///
+    /// ```
+    /// # use tidegate_sdk::sql::*;
+    /// let verdict = Verdict::route("orders").mirror("candidate");
+    /// ```
+    pub fn mirror(mut self, target: impl Into<Target>) -> Self {
+        self.mirror = Some(target.into());
         self
     }
 

@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use bitflags::bitflags;
 
+use crate::ConnectionAttributes;
+
 /// The position of a listener in the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ListenerId(pub u16);
@@ -54,8 +56,12 @@ pub struct SessionContext {
     pub user: Arc<str>,
     pub database: Option<Arc<str>>,
     pub peer: Option<SocketAddr>,
+    /// The port that the client connected to; 0 where it used none.
+    pub local_port: u16,
     /// The subject of the client's certificate, where it showed one.
     pub tls_subject: Option<Arc<str>>,
+    /// What the client said about itself; nobody has checked it.
+    pub connection_attributes: ConnectionAttributes,
     pub state: SessionState,
     identity: u64,
     attributes: BTreeMap<String, String>,
@@ -79,6 +85,15 @@ impl SessionContext {
             &self.user,
             &self.database,
         ));
+    }
+
+    /// The client has logged in anew, as this user: what plugins have noted was about another one.
+    pub fn change_user(&mut self, user: &str, database: Option<&str>) {
+        self.user = user.into();
+        self.database = database.map(Into::into);
+        self.attributes.clear();
+        self.marks.clear();
+        self.refresh_identity();
     }
 
     /// What a plugin has noted about this session under `key`.
@@ -150,6 +165,20 @@ mod tests {
         assert_eq!(session("a", Some("b")), session("a", Some("b")));
         assert_ne!(session("a", Some("b")), session("a", None));
         assert_ne!(session("ab", None), session("a", Some("b")));
+    }
+
+    #[test]
+    fn another_user_starts_without_notes() {
+        let mut session = SessionContext::default();
+        session.change_user("ann", Some("shop"));
+        let of_ann = session.identity();
+        session.set_mark(1, 10);
+        session.set_attribute("tenant", Some("blue")).unwrap();
+        session.change_user("bob", Some("shop"));
+        assert_eq!((session.mark(1), session.attribute("tenant")), (0, None));
+        assert_ne!(session.identity(), of_ann);
+        session.change_user("ann", Some("shop"));
+        assert_eq!(session.identity(), of_ann);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The statement that a hook decides.
 
+use std::borrow::Cow;
+
 use bitflags::bitflags;
 use tidegate_sql::Kind;
 
@@ -18,7 +20,19 @@ bitflags! {
         const NOT_UTF8 = 1 << 2;
         /// The text holds more than one statement.
         const MULTIPLE = 1 << 3;
+        /// [`Statement::bytes`] is not the whole statement either.
+        const PARTIAL = 1 << 4;
+        /// There are [`Statement::attributes`].
+        const ATTRIBUTES = 1 << 5;
     }
+}
+
+/// What a client has attached to one statement (MySQL: a query attribute), as text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Attribute<'a> {
+    pub name: &'a str,
+    /// Borrowed from the client's bytes where it came as text.
+    pub value: Cow<'a, str>,
 }
 
 /// One SQL statement before it is sent.
@@ -32,4 +46,6 @@ pub struct Statement<'a> {
     pub traits: StatementTraits,
     /// Equal for statements that differ only in literals, white space and comments.
     pub digest: u64,
+    /// Of several with one name, plugins see the first.
+    pub attributes: &'a [Attribute<'a>],
 }

@@ -53,12 +53,19 @@ pub enum Idempotence {
     NotIdempotent,
 }
 
-/// What plugins have noted about the request, beside where it goes.
+/// No statement is held back for longer.
+pub const DELAY_MAX: Duration = Duration::from_secs(3600);
+
+/// What plugins have noted about the request, and what else they rarely want, beside where it goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Annotations {
     pub trace_id: Option<String>,
     pub idempotency_key: Option<String>,
     pub tags: Vec<(String, String)>,
+    /// How long the statement, or the answer in its place, is held back: up to [`DELAY_MAX`].
+    pub delay: Option<Duration>,
+    /// Where a copy of the statement goes, as it is sent, whose reply is dropped.
+    pub mirror: Option<TargetId>,
 }
 
 /// What the whole chain decided about a statement. The default is: as if there were no plugin.
@@ -80,6 +87,18 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// How long the statement, or the answer in its place, is held back before it goes on.
+    #[must_use]
+    pub fn delay(&self) -> Option<Duration> {
+        self.annotations.as_ref()?.delay
+    }
+
+    /// Where a copy of a statement that is sent goes, too.
+    #[must_use]
+    pub fn mirror(&self) -> Option<TargetId> {
+        self.annotations.as_ref()?.mirror
+    }
+
     /// The word that logs and metrics use for what was decided.
     #[must_use]
     pub fn action(&self) -> &'static str {

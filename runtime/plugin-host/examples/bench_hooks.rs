@@ -164,6 +164,7 @@ impl Bench {
             kind: tidegate_sql::Kind::Read,
             traits: StatementTraits::empty(),
             digest: text.len() as u64,
+            attributes: &[],
         };
         self.host.on_statement(session, &statement)
     }

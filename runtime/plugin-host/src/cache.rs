@@ -173,8 +173,8 @@ mod tests {
     }
 
     fn request(text: &str, digest: u64) -> Request<'_> {
-        let traits = StatementTraits::empty();
-        Request::new(&Statement { bytes: text.as_bytes(), kind: Kind::Read, traits, digest })
+        let (bytes, traits) = (text.as_bytes(), StatementTraits::empty());
+        Request::new(&Statement { bytes, kind: Kind::Read, traits, digest, attributes: &[] })
     }
 
     fn filled(scope: Scope) -> Cache {
@@ -230,6 +230,7 @@ mod tests {
                 kind: Kind::Read,
                 traits: StatementTraits::TRUNCATED,
                 digest: 7,
+                attributes: &[],
             });
             cache.put(reuse, &ann, &mut part, &Decision::default(), 0);
             assert!(cache.get(&ann, &mut part, 0).is_none(), "{scope:?}");

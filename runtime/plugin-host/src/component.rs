@@ -1,6 +1,7 @@
 //! From the bytes of a file to something that can be instantiated, with words for what is wrong.
 
 use tracing::Level;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Engine};
 
@@ -61,6 +62,13 @@ pub(crate) struct Exports {
     pub(crate) sql_observer: Option<exports::sql_observer::GuestIndices>,
 }
 
+/// What must be kept at hand for a component while it decides a statement.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reads {
+    pub(crate) bytes: bool,
+    pub(crate) attributes: bool,
+}
+
 /// A component that is compiled and linked.
 pub(crate) struct Compiled {
     pub(crate) hot: InstancePre<State>,
@@ -69,8 +77,8 @@ pub(crate) struct Compiled {
     pub(crate) exports: Exports,
     /// The interfaces that it imports: what it can do.
     pub(crate) imports: Vec<String>,
-    /// It can ask for the bytes of the statement in hand.
-    pub(crate) reads_bytes: bool,
+    /// It can ask for the bytes of the statement in hand, and for what is attached to it.
+    pub(crate) reads: Reads,
     /// Of the file.
     pub(crate) hash: Hash,
 }
@@ -120,12 +128,27 @@ impl Compiler {
         let exports = Exports::of(&hot);
         self.check_exports(plugin, &component, &exports)?;
         let imports = self.imports(&component);
-        let reads_bytes = imports.iter().any(|i| i.starts_with("tidegate:plugin/statement@"));
-        Ok(Compiled { hot, background, exports, imports, reads_bytes, hash })
+        let reads = self.reads(&component);
+        Ok(Compiled { hot, background, exports, imports, reads, hash })
     }
 
     fn imports(&self, component: &Component) -> Vec<String> {
         component.component_type().imports(&self.engine).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// Found by functions: a component that imports one of an interface has not those it does not call.
+    fn reads(&self, component: &Component) -> Reads {
+        let ty = component.component_type();
+        let calls = |function: &str| {
+            ty.imports(&self.engine).any(|(name, import)| match import.ty {
+                ComponentItem::ComponentInstance(interface) => {
+                    name.starts_with("tidegate:plugin/statement@")
+                        && interface.get_export(&self.engine, function).is_some()
+                }
+                _ => false,
+            })
+        };
+        Reads { bytes: calls("bytes"), attributes: calls("attribute") }
     }
 
     fn check_exports(

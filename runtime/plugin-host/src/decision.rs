@@ -140,6 +140,8 @@ impl Texts {
 fn merge(all: &mut Annotations, new: Annotations) {
     all.trace_id = new.trace_id.or_else(|| all.trace_id.take());
     all.idempotency_key = new.idempotency_key.or_else(|| all.idempotency_key.take());
+    all.delay = new.delay.or(all.delay);
+    all.mirror = new.mirror.or(all.mirror);
     for (key, value) in new.tags {
         match all.tags.iter_mut().find(|(known, _)| *known == key) {
             Some((_, old)) => *old = value,
@@ -155,7 +157,7 @@ pub(crate) fn target(number: u32, targets: &Targets) -> Result<Option<TargetId>,
     }
     let target = targets.by_number(number);
     let made_up = || {
-        let message = format!("it routed to {number}, which is no target it can have resolved");
+        let message = format!("it named {number}, which is no target it can have resolved");
         Failure::new(FailureKind::HostError, message)
     };
     target.map(Some).ok_or_else(made_up)

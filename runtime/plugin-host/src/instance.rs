@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tidegate_hook::{
-    Outcome, OutcomeKind, Protocol, Rejection, SessionContext, SessionState, StatementTraits,
-    TargetId, Targets,
+    Attribute, Outcome, OutcomeKind, Protocol, Rejection, SessionContext, SessionState,
+    StatementTraits, TargetId, Targets,
 };
 use tidegate_sql::Kind;
 use wasmtime::Store;
@@ -14,7 +14,7 @@ use wasmtime::component::Instance as Component;
 
 use crate::bindings::exports::tidegate::plugin as exports;
 use crate::bindings::tidegate::plugin::{sql_types, types};
-use crate::component::{Compiled, LoadError};
+use crate::component::{Compiled, LoadError, Reads};
 use crate::decision::{self, Decision, Reuse};
 use crate::failure::{Failure, FailureKind};
 use crate::limits::MemoryLimit;
@@ -62,7 +62,7 @@ pub(crate) struct Instance {
     hooks: Hooks,
     targets: Arc<Targets>,
     half_deadline: Duration,
-    reads_bytes: bool,
+    reads: Reads,
     /// Under which sessions keep this plugin's mark.
     plugin: u32,
 }
@@ -96,7 +96,7 @@ impl Instance {
             hooks,
             targets: Arc::clone(&blueprint.targets),
             half_deadline: half(blueprint.sidecar.deadline),
-            reads_bytes: blueprint.compiled.reads_bytes,
+            reads: blueprint.compiled.reads,
             plugin: blueprint.plugin.number,
         })
     }
@@ -128,11 +128,7 @@ impl Instance {
         request: &mut Request<'_>,
     ) -> Result<(Decision, Option<Reuse>), Failure> {
         let client = client(session, self.plugin);
-        if self.reads_bytes {
-            let held = &mut self.store.data_mut().statement;
-            held.clear();
-            held.extend_from_slice(&request.bytes);
-        }
+        self.hold(request);
         let (kind, digest) = (kind(request.kind), request.digest);
         let (text, traits) = request.text();
         let statement = sql_types::Statement { text, kind, traits: traits_of(traits), digest };
@@ -141,6 +137,21 @@ impl Instance {
             None => Err(wasmtime::Error::msg("it has no sql-hooks")),
         })?;
         Decision::check(answer, draft, &self.targets, &self.store.data().plugin.name)
+    }
+
+    /// Keeps at hand what the component can ask about the statement.
+    fn hold(&mut self, request: &Request<'_>) {
+        if self.reads.bytes {
+            let held = &mut self.store.data_mut().statement;
+            held.clear();
+            held.extend_from_slice(&request.bytes);
+        }
+        if self.reads.attributes {
+            let held = &mut self.store.data_mut().attributes;
+            held.clear();
+            let owned = |a: &Attribute<'_>| (a.name.to_owned(), a.value.clone().into_owned());
+            held.extend(request.attributes.iter().map(owned));
+        }
     }
 
     pub(crate) fn on_outcome(
@@ -304,6 +315,8 @@ fn traits_of(traits: StatementTraits) -> sql_types::Traits {
         (StatementTraits::TRUNCATED, sql_types::Traits::TRUNCATED),
         (StatementTraits::NOT_UTF8, sql_types::Traits::NOT_UTF8),
         (StatementTraits::MULTIPLE, sql_types::Traits::MULTIPLE),
+        (StatementTraits::PARTIAL, sql_types::Traits::PARTIAL),
+        (StatementTraits::ATTRIBUTES, sql_types::Traits::ATTRIBUTES),
     ] {
         if traits.contains(here) {
             flags |= there;

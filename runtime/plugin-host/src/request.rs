@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
-use tidegate_hook::{Statement, StatementTraits, TEXT_MAX};
+use tidegate_hook::{Attribute, Statement, StatementTraits, TEXT_MAX};
 use tidegate_sql::{Dialect, Kind, analyze};
 
 /// A statement on its way through the chain; a rewrite changes what the next plugin sees.
@@ -13,6 +13,7 @@ pub(crate) struct Request<'a> {
     pub(crate) bytes: Cow<'a, [u8]>,
     pub(crate) kind: Kind,
     pub(crate) digest: u64,
+    pub(crate) attributes: &'a [Attribute<'a>],
     traits: StatementTraits,
     text: Option<Text<'a>>,
     fingerprint: Option<u64>,
@@ -26,11 +27,15 @@ struct Text<'a> {
 
 impl<'a> Request<'a> {
     pub(crate) fn new(statement: &Statement<'a>) -> Self {
+        let mut traits = statement.traits;
+        traits.set(StatementTraits::PARTIAL, traits.contains(StatementTraits::TRUNCATED));
+        traits.set(StatementTraits::ATTRIBUTES, !statement.attributes.is_empty());
         Self {
             bytes: Cow::Borrowed(statement.bytes),
             kind: statement.kind,
             digest: statement.digest,
-            traits: statement.traits,
+            attributes: statement.attributes,
+            traits,
             text: None,
             fingerprint: None,
         }
@@ -42,7 +47,7 @@ impl<'a> Request<'a> {
         self.bytes = Cow::Owned(text.as_bytes().to_vec());
         self.kind = analysis.kind;
         self.digest = analysis.digest;
-        self.traits.remove(StatementTraits::TRUNCATED | StatementTraits::MULTIPLE);
+        self.traits.remove(StatementTraits::TRUNCATED | StatementTraits::PARTIAL);
         self.traits.set(StatementTraits::MULTIPLE, analysis.multiple);
         self.text = None;
         self.fingerprint = None;
@@ -69,13 +74,17 @@ impl<'a> Request<'a> {
         self.is_whole() && self.bytes.len() <= TEXT_MAX
     }
 
-    /// A number that no client can make two texts share; see [`SessionContext::identity`].
+    /// A number that no client can make two texts share, with what is attached to them; see
+    /// [`SessionContext::identity`].
     ///
     /// [`SessionContext::identity`]: tidegate_hook::SessionContext::identity
     pub(crate) fn fingerprint(&mut self) -> u64 {
         static KEYS: OnceLock<RandomState> = OnceLock::new();
         let keys = KEYS.get_or_init(RandomState::new);
-        *self.fingerprint.get_or_insert_with(|| keys.hash_one(&*self.bytes))
+        *self.fingerprint.get_or_insert_with(|| match self.attributes {
+            [] => keys.hash_one(&*self.bytes),
+            attached => keys.hash_one((&*self.bytes, attached)),
+        })
     }
 }
 
@@ -114,7 +123,7 @@ mod tests {
 
     fn request(bytes: &[u8]) -> Request<'_> {
         let traits = StatementTraits::PREPARED;
-        Request::new(&Statement { bytes, kind: Kind::Read, traits, digest: 1 })
+        Request::new(&Statement { bytes, kind: Kind::Read, traits, digest: 1, attributes: &[] })
     }
 
     #[test]
@@ -144,6 +153,23 @@ mod tests {
         let (text, traits) = request.text();
         assert_eq!(text, "SELECT '\u{fffd}'");
         assert!(traits.contains(StatementTraits::NOT_UTF8));
+    }
+
+    #[test]
+    fn attributes_belong_to_the_text() {
+        let attribute = |value: &'static str| [Attribute { name: "a", value: value.into() }];
+        let (one, two) = (attribute("1"), attribute("2"));
+        let with = |attributes| {
+            let traits = StatementTraits::TRUNCATED;
+            let bytes = b"SELECT 1";
+            Request::new(&Statement { bytes, kind: Kind::Read, traits, digest: 1, attributes })
+        };
+        let prints = [&[][..], &one, &two].map(|list| with(list).fingerprint());
+        assert!(prints[0] != prints[1] && prints[1] != prints[2]);
+        assert_eq!(with(&one).fingerprint(), prints[1]);
+        let traits = StatementTraits::TRUNCATED | StatementTraits::PARTIAL;
+        assert_eq!(with(&[]).traits(), traits);
+        assert_eq!(with(&one).traits(), traits | StatementTraits::ATTRIBUTES);
     }
 
     #[test]

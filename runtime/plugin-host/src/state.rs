@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) session: Box<SessionContext>,
     /// The bytes of the statement in hand, if the component can ask for them.
     pub(crate) statement: Vec<u8>,
+    /// What is attached to the statement in hand, likewise.
+    pub(crate) attributes: Vec<(String, String)>,
     /// What the hook has said so far. `None` costs nothing, and most hooks say nothing here.
     pub(crate) draft: Option<Box<Draft>>,
     pub(crate) limit: MemoryLimit,
@@ -55,6 +57,7 @@ impl State {
             config,
             session: Box::default(),
             statement: Vec::new(),
+            attributes: Vec::new(),
             draft: None,
             limit,
             overrun: Overrun::default(),

@@ -60,9 +60,11 @@ impl ConfigError {
     }
 }
 
-/// The key that was probably meant: what can be reached with a typing error for every third letter.
+/// The key that was probably meant: what can be reached with a typing error for every third letter,
+/// where upper and lower case are no error.
 fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
-    let distance = |candidate: &&str| strsim::osa_distance(key, candidate);
+    let key = key.to_lowercase();
+    let distance = |candidate: &&str| strsim::osa_distance(&key, &candidate.to_lowercase());
     let nearest = known.iter().copied().min_by_key(distance)?;
     (distance(&nearest) <= key.len().max(3) / 3).then_some(nearest)
 }

@@ -12,8 +12,10 @@ use std::marker::PhantomData;
 use std::thread::LocalKey;
 use std::time::Duration;
 
+use tidegate_sql::Dialect;
+
 use crate::bindings::lifecycle::exports::tidegate::plugin::lifecycle;
-use crate::host::types::{self, Client, SessionState};
+use crate::host::types::{self, Client, Protocol, SessionState};
 use crate::session::State;
 use crate::{Rejection, Session, Target, host};
 
@@ -53,8 +55,16 @@ fn session(client: &Client) -> Session {
         transaction_failed: has(SessionState::TRANSACTION_FAILED),
         read_only: has(SessionState::READ_ONLY),
         wrote: has(SessionState::WROTE),
+        dialect: dialect(client.protocol),
     };
     Session::new(client.id, client.mark, state)
+}
+
+fn dialect(protocol: Protocol) -> Dialect {
+    match protocol {
+        // The other protocols are not spoken yet; each brings its own dialect, if any.
+        Protocol::Mysql | Protocol::Postgres | Protocol::Http | Protocol::Iproto => Dialect::Mysql,
+    }
 }
 
 /// A plugin that makes its targets' names up from data shall not fill the memory with them.

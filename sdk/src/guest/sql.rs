@@ -56,6 +56,8 @@ fn statement(statement: sql_types::Statement) -> Statement {
         truncated: has(Traits::TRUNCATED),
         not_utf8: has(Traits::NOT_UTF8),
         multiple: has(Traits::MULTIPLE),
+        partial: has(Traits::PARTIAL),
+        attributes: has(Traits::ATTRIBUTES),
     };
     Statement::new(statement.text, kind(statement.kind), traits, statement.digest)
 }
@@ -162,5 +164,11 @@ fn annotate(verdict: &Verdict) {
     }
     for (key, value) in &verdict.tags {
         answer::tag(key, value);
+    }
+    if let Some(delay) = verdict.delay {
+        answer::delay(milliseconds(delay));
+    }
+    if let Some(target) = &verdict.mirror {
+        answer::mirror(number(target));
     }
 }

@@ -22,6 +22,14 @@ pub(crate) mod session {
         state::with(|state| state.session(id).listener.clone())
     }
 
+    pub(crate) fn local_port(id: u64) -> u16 {
+        state::with(|state| state.session(id).local_port)
+    }
+
+    pub(crate) fn connection_attribute(id: u64, key: &str) -> Option<String> {
+        state::with(|state| state.session(id).connection_attributes.get(key).cloned())
+    }
+
     pub(crate) fn user(id: u64) -> String {
         state::with(|state| state.session(id).user.clone())
     }

@@ -92,6 +92,31 @@ impl MockSession {
         self.data(|data| data.listener = name.to_owned())
     }
 
+    /// It came to this port.
+    ///
+    /// ```
+    /// # use tidegate_sdk::mock;
+    /// assert_eq!(mock::session("app").with_local_port(3307).local_port(), 3307);
+    /// ```
+    #[must_use]
+    pub fn with_local_port(self, port: u16) -> Self {
+        self.data(|data| data.local_port = port)
+    }
+
+    /// The client said this about itself.
+    ///
+    /// ```
+    /// # use tidegate_sdk::mock;
+    /// let session = mock::session("app").with_connection_attribute("_os", "Linux");
+    /// assert_eq!(session.connection_attribute("_os").as_deref(), Some("Linux"));
+    /// ```
+    #[must_use]
+    pub fn with_connection_attribute(self, key: &str, value: &str) -> Self {
+        self.data(|data| {
+            data.connection_attributes.insert(key.to_owned(), value.to_owned());
+        })
+    }
+
     /// It is encrypted.
     ///
     /// ```

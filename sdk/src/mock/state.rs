@@ -58,7 +58,9 @@ pub(super) struct SessionData {
     pub(super) database: Option<String>,
     pub(super) peer: String,
     pub(super) listener: String,
+    pub(super) local_port: u16,
     pub(super) tls_subject: Option<String>,
+    pub(super) connection_attributes: BTreeMap<String, String>,
     pub(super) attributes: BTreeMap<String, String>,
 }
 

@@ -3,7 +3,7 @@
 use tidegate_sql::{Dialect, analyze};
 
 use crate::sql::Statement;
-use crate::statement::StatementTraits;
+use crate::statement::{BYTES_MAX, StatementTraits};
 
 /// No more of a statement than this is handed to a hook as text, in bytes.
 const TEXT_MAX: usize = 16 << 10;
@@ -35,14 +35,16 @@ pub fn prepared(sql: impl AsRef<[u8]>) -> Statement {
 fn with_traits(sql: &[u8], traits: StatementTraits) -> Statement {
     let analysis = analyze(sql, Dialect::Mysql);
     let text = cut(sql);
+    let held = sql.get(..BYTES_MAX as usize).unwrap_or(sql);
     let traits = StatementTraits {
         truncated: text.len() < sql.len(),
         not_utf8: str::from_utf8(text).is_err(),
         multiple: analysis.multiple,
+        partial: held.len() < sql.len(),
         ..traits
     };
     let text = String::from_utf8_lossy(text).into_owned();
-    Statement::new(text, analysis.kind, traits, analysis.digest).with_bytes(sql.to_owned())
+    Statement::new(text, analysis.kind, traits, analysis.digest).with_bytes(held.to_owned())
 }
 
 /// As much as a hook gets, and no half character at its end.

@@ -94,6 +94,31 @@ fn texts_of_other_actions_are_ignored() {
 }
 
 #[test]
+fn delay_and_mirror_are_reused_and_a_later_one_wins() {
+    let noted = |delay: Option<u64>, mirror: Option<u32>| {
+        let annotations = Annotations {
+            delay: delay.map(Duration::from_millis),
+            mirror: mirror.and_then(|number| targets().by_number(number)),
+            ..Annotations::default()
+        };
+        let (decision, reuse) =
+            check(answer(Action::Next), Draft { annotations, ..Draft::default() }).unwrap();
+        assert_eq!(reuse.map(|reuse| reuse.scope), Some(Scope::User));
+        decision
+    };
+    let mut verdict = Verdict::default();
+    assert_eq!((verdict.delay(), verdict.mirror()), (None, None));
+    apply(noted(Some(5), Some(1)).clone(), &mut verdict);
+    let expected = (Some(Duration::from_millis(5)), targets().by_number(1));
+    assert_eq!((verdict.delay(), verdict.mirror()), expected);
+    apply(noted(None, Some(2)), &mut verdict);
+    apply(noted(Some(7), None), &mut verdict);
+    let expected = (Some(Duration::from_millis(7)), targets().by_number(2));
+    assert_eq!((verdict.delay(), verdict.mirror()), expected);
+    assert_eq!((verdict.action(), verdict.by), ("next", None));
+}
+
+#[test]
 fn a_trace_id_is_not_reused_for_another_text() {
     let with_trace = || Draft {
         annotations: Annotations { trace_id: Some("t".to_owned()), ..Annotations::default() },

@@ -3,10 +3,13 @@
 //! What is too long is left out with a warning rather than refused: its length may depend on what
 //! a client sent, and a client must not be able to make a plugin fail.
 
-use tidegate_hook::{Column, Rejection, Reply, Rows};
+use std::time::Duration;
+
+use tidegate_hook::{Column, DELAY_MAX, Rejection, Reply, Rows};
 use tracing::Level;
 
 use crate::bindings::tidegate::plugin::{answer, types};
+use crate::decision;
 use crate::failure::refused;
 use crate::state::State;
 
@@ -75,6 +78,18 @@ impl answer::Host for State {
         } else {
             self.plugin.log(Level::WARN, "more than 16 tags: one was left out");
         }
+        Ok(())
+    }
+
+    fn delay(&mut self, ms: u32) -> wasmtime::Result<()> {
+        let delay = Duration::from_millis(ms.into()).min(DELAY_MAX);
+        self.draft().annotations.delay = (ms > 0).then_some(delay);
+        Ok(())
+    }
+
+    fn mirror(&mut self, target: types::Target) -> wasmtime::Result<()> {
+        let target = decision::target(target, &self.targets);
+        self.draft().annotations.mirror = target.map_err(|failure| refused(failure.message))?;
         Ok(())
     }
 }

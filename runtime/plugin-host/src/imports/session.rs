@@ -10,6 +10,10 @@ impl session::Host for State {
         Ok(self.session(id)?.listener_name.to_string())
     }
 
+    fn local_port(&mut self, id: u64) -> wasmtime::Result<u16> {
+        Ok(self.session(id)?.local_port)
+    }
+
     fn user(&mut self, id: u64) -> wasmtime::Result<String> {
         Ok(self.session(id)?.user.to_string())
     }
@@ -24,6 +28,10 @@ impl session::Host for State {
 
     fn tls_subject(&mut self, id: u64) -> wasmtime::Result<Option<String>> {
         Ok(self.session(id)?.tls_subject.as_deref().map(str::to_owned))
+    }
+
+    fn connection_attribute(&mut self, id: u64, key: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.session(id)?.connection_attributes.get(&key).map(str::to_owned))
     }
 
     fn attribute(&mut self, id: u64, key: String) -> wasmtime::Result<Option<String>> {

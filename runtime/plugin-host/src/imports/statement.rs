@@ -1,4 +1,4 @@
-//! `statement`: the bytes of the statement in hand.
+//! `statement`: the bytes of the statement in hand, and what is attached to it.
 
 use crate::bindings::tidegate::plugin::{sql_types, statement, types};
 use crate::state::State;
@@ -9,6 +9,11 @@ impl sql_types::Host for State {}
 impl statement::Host for State {
     fn bytes(&mut self, offset: u64, length: u32) -> wasmtime::Result<Vec<u8>> {
         Ok(part(&self.statement, offset, length).to_vec())
+    }
+
+    fn attribute(&mut self, name: String) -> wasmtime::Result<Option<String>> {
+        let found = self.attributes.iter().find(|(known, _)| *known == name);
+        Ok(found.map(|(_, value)| value.clone()))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Verdicts that are reused without a call.
 
+use std::time::Duration;
+
 use tidegate_hook::{SessionState, set_current_worker};
 
-use crate::harness::{TestHost, ask, session, tag, target};
+use crate::harness::{TestHost, ask, ask_with, session, tag, target};
 
 fn host(scope: &str) -> TestHost {
     let sidecar = format!("[config]\ntarget = 'orders'\ncount = true\nscope = '{scope}'");
@@ -24,6 +26,34 @@ fn a_reused_verdict_needs_no_call() {
     let hits = test.metric("tidegate_plugin_verdict_cache_hits_total", &[("plugin", "reusing")]);
     assert_eq!(hits, 2.0);
     assert_eq!(tag(&ask(&*test.host, &mut ann, "SELECT a FROM t"), "calls"), Some("2"));
+}
+
+#[test]
+fn a_reused_verdict_holds_back_and_mirrors_all_the_same() {
+    let sidecar = "[config]\ntarget = 'orders'\nscope = 'user'\nmirror = 'users/replica'";
+    let test = TestHost::start(&[("reusing", "reuse", sidecar)]);
+    let mut ann = session("ann");
+    for _ in 0..2 {
+        let verdict = ask(&*test.host, &mut ann, "SELECT 1");
+        let expected = (Some(Duration::from_millis(50)), target("users/replica"));
+        assert_eq!((verdict.delay(), verdict.mirror()), expected);
+        assert_eq!(verdict.action(), "route");
+    }
+    let status = test.status("reusing");
+    assert_eq!((status.calls, status.cache_hits), (1, 1));
+}
+
+#[test]
+fn what_is_attached_counts_as_text() {
+    let of = |scope: &str| {
+        let test = host(scope);
+        let mut ann = session("ann");
+        for attached in ["1", "1", "2"] {
+            ask_with(&*test.host, &mut ann, "SELECT 1", &[("a", attached)]);
+        }
+        test.status("reusing").calls
+    };
+    assert_eq!((of("user"), of("text")), (1, 2));
 }
 
 #[test]

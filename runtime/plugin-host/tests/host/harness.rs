@@ -1,5 +1,6 @@
 //! A host on a directory of its own, and what tests do with it.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant};
 use prometheus::proto::MetricFamily;
 use tempfile::TempDir;
 use tidegate_hook::{
-    Answer, Hooks, ListenerId, Rejection, Reply, SessionContext, Statement, StatementTraits,
-    TargetId, Targets, Verdict,
+    Answer, Attribute, Hooks, ListenerId, Rejection, Reply, SessionContext, Statement,
+    StatementTraits, TargetId, Targets, Verdict,
 };
 use tidegate_plugin_host::{ListenerPlugins, PluginHost, PluginStatus, Settings};
 use tidegate_sql::{Dialect, analyze};
@@ -158,11 +159,28 @@ pub(crate) fn session(user: &str) -> Box<SessionContext> {
 
 /// What a chain says about a statement of this session.
 pub(crate) fn ask(host: &impl Hooks, session: &mut Box<SessionContext>, text: &str) -> Verdict {
+    ask_with(host, session, text, &[])
+}
+
+/// The same, with something attached to the statement.
+pub(crate) fn ask_with(
+    host: &impl Hooks,
+    session: &mut Box<SessionContext>,
+    text: &str,
+    attached: &[(&str, &str)],
+) -> Verdict {
+    let attribute = |(name, value)| Attribute { name, value: Cow::Borrowed(value) };
+    let attributes: Vec<_> = attached.iter().copied().map(attribute).collect();
     let analysis = analyze(text.as_bytes(), Dialect::Mysql);
     let mut traits = StatementTraits::empty();
     traits.set(StatementTraits::MULTIPLE, analysis.multiple);
-    let statement =
-        Statement { bytes: text.as_bytes(), kind: analysis.kind, traits, digest: analysis.digest };
+    let statement = Statement {
+        bytes: text.as_bytes(),
+        kind: analysis.kind,
+        traits,
+        digest: analysis.digest,
+        attributes: &attributes,
+    };
     host.on_statement(session, &statement)
 }
 

@@ -7,7 +7,7 @@ use tidegate_hook::{
 };
 use tidegate_sql::Kind;
 
-use crate::harness::{TestHost, ask, rejection, session, tag, target, value};
+use crate::harness::{TestHost, ask, ask_with, rejection, session, tag, target, value};
 
 const TO_ORDERS: &str = "[config]\ntarget = 'orders'";
 const TO_REPLICA: &str = "[config]\ntarget = 'orders/replica'";
@@ -126,6 +126,29 @@ fn a_session_is_admitted_or_not() {
     let admission = test.host.on_authenticated(&mut session("banned"));
     assert_eq!(admission.reject.unwrap().message, "you are banned");
     assert_eq!(admission.by.as_deref(), Some("reject"));
+}
+
+#[test]
+fn a_plugin_learns_what_the_client_says_of_itself_and_of_the_statement() {
+    let test = TestHost::start(&[("told", "told", "")]);
+    let mut ann = session("ann");
+    let known = |verdict: &Verdict| {
+        ["port", "program", "attached", "partial"].map(|key| tag(verdict, key).map(str::to_owned))
+    };
+    let verdict = ask(&*test.host, &mut ann, "SELECT 1");
+    assert_eq!(known(&verdict), [Some("0".to_owned()), None, None, None]);
+    ann.local_port = 3307;
+    ann.connection_attributes = [("program_name", "shop")].into_iter().collect();
+    let attached = [("other", "x"), ("traceparent", "00-7"), ("traceparent", "second")];
+    let verdict = ask_with(&*test.host, &mut ann, "SELECT 1", &attached);
+    let expected = ["3307", "shop", "00-7"].map(|text| Some(text.to_owned()));
+    assert_eq!(known(&verdict)[..3], expected);
+    assert_eq!(tag(&ask(&*test.host, &mut ann, "SELECT 1"), "attached"), None);
+    let partial = |length| {
+        let long = format!("SELECT '{}'", "x".repeat(length));
+        tag(&test.ask(&long), "partial").map(str::to_owned)
+    };
+    assert_eq!((partial(20_000), partial(70_000)), (None, Some("true".to_owned())));
 }
 
 #[test]

@@ -82,6 +82,11 @@ impl Conn {
         self.stream.socket()?.peer_addr().ok()
     }
 
+    /// The port on our side.
+    pub(crate) fn local_port(&self) -> Option<u16> {
+        Some(self.stream.socket()?.local_addr().ok()?.port())
+    }
+
     pub(crate) fn stream(&self) -> &Stream {
         &self.stream
     }

@@ -1,6 +1,7 @@
 //! Routes every statement to the `target` of its configuration, and lets the host reuse that for 10
 //! seconds within the `scope` found there: `user`, `text` or `session`. With `count = true` it tags the
-//! number of its calls, so that a test sees whether it was asked.
+//! number of its calls, so that a test sees whether it was asked. With `mirror` it mirrors there and
+//! holds back for 50 ms.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -11,6 +12,7 @@ struct Reusable {
     target: Target,
     scope: Reuse,
     count: bool,
+    mirror: Option<Target>,
     calls: Cell<u64>,
 }
 
@@ -26,6 +28,7 @@ impl Reusable {
                 other => return Err(format!("there is no scope {other}")),
             },
             count: config.get_or("count", false).map_err(read)?,
+            mirror: config.get("mirror").map_err(read)?,
             calls: Cell::new(0),
         })
     }
@@ -34,7 +37,10 @@ impl Reusable {
 impl SqlPlugin for Reusable {
     fn on_statement(&self, _: &Session, _: &Statement) -> Verdict {
         self.calls.set(self.calls.get() + 1);
-        let verdict = Verdict::route(&self.target).reuse(self.scope, Duration::from_secs(10));
+        let mut verdict = Verdict::route(&self.target).reuse(self.scope, Duration::from_secs(10));
+        if let Some(mirror) = &self.mirror {
+            verdict = verdict.mirror(mirror).delay(Duration::from_millis(50));
+        }
         if self.count { verdict.tag("calls", self.calls.get().to_string()) } else { verdict }
     }
 }

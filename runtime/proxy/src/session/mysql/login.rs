@@ -331,7 +331,10 @@ fn context(listener: &Listener, client: &Conn, id: u64, login: &Login) -> Box<Se
     context.user = login.user.as_str().into();
     context.database = login.database.as_deref().map(Into::into);
     context.peer = client.peer();
+    context.local_port = client.local_port().unwrap_or_default();
     context.tls_subject = client.stream().peer_subject().map(Into::into);
+    let said = login.attributes.iter().map(|(name, value)| (name, value));
+    context.connection_attributes = said.collect();
     context.state.set(SessionState::TLS, login.tls);
     context.refresh_identity();
     context

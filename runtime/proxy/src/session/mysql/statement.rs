@@ -65,7 +65,8 @@ impl Session {
         let analysis = analyze(text, Dialect::Mysql);
         traits.set(StatementTraits::MULTIPLE, analysis.multiple);
         let (kind, digest) = (analysis.kind, analysis.digest);
-        let verdict = self.decide(wanted, &Statement { bytes: text, kind, traits, digest });
+        let verdict =
+            self.decide(wanted, &Statement { bytes: text, kind, traits, digest, attributes: &[] });
         let sent = verdict.rewrite.as_deref().map_or(text, str::as_bytes);
         let truncated = verdict.rewrite.is_none() && traits.contains(StatementTraits::TRUNCATED);
         let reading = Reading { kind, multiple: analysis.multiple, truncated };
@@ -85,7 +86,8 @@ impl Session {
         let (follows, trace) = (prepared.follows, prepared.trace.clone());
         let text = Arc::clone(&prepared.content.text);
         let traits = StatementTraits::PREPARED;
-        let verdict = self.decide(wanted, &Statement { bytes: &text, kind, traits, digest });
+        let verdict =
+            self.decide(wanted, &Statement { bytes: &text, kind, traits, digest, attributes: &[] });
         let logged = self.listener.logs_statements().then_some(text);
         Asked { started, kind, digest, verdict, follows, trace, logged }
     }
