@@ -12,6 +12,7 @@ pub mod command;
 pub mod downstream;
 pub mod error_code;
 pub mod frame;
+pub mod gtid;
 pub mod lenenc;
 pub mod packet;
 pub mod relay;
