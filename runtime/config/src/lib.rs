@@ -23,7 +23,8 @@ pub use listener::{Auth, AuthMethod, ClientTls, ClientTlsMode, Listener, QueryLo
 pub use process::{Admin, Log, LogFormat, Plugins, Runtime};
 pub use secret::Secret;
 pub use upstream::{
-    Account, Balance, Pool, Probe, Protocol, Role, Server, ServerTls, ServerTlsMode, Upstream,
+    Account, Balance, Pool, Probe, Protocol, ReadAfterWrite, Role, Server, ServerTls,
+    ServerTlsMode, Upstream,
 };
 pub use users::{User, UserSecret};
 
