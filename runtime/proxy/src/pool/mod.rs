@@ -1,15 +1,21 @@
 //! Connections to servers: made, lent, taken back, and the servers they lead to.
 //!
-//! [`policy`] and [`health`] decide and know nothing of sockets; [`dial`] logs in; [`server`] is
-//! one server with its pool; [`upstream`] is a group of them; [`probe`] watches them.
+//! [`policy`], [`health`], [`report`] and [`election`] decide and know nothing of sockets; [`dial`]
+//! logs in; [`server`] is one server with its pool; [`upstream`] is a group of them; [`probe`] asks
+//! each, and [`watch`] makes of the answers who is the primary, and who may serve reads.
 
+mod catch_up;
 mod dial;
+mod election;
 mod health;
 mod policy;
 mod probe;
+mod report;
 mod server;
 mod server_conn;
+mod standing;
 mod upstream;
+mod watch;
 
 pub(crate) use dial::{DialError, Identity};
 pub(crate) use probe::{probe_forever, service};

@@ -1,6 +1,6 @@
 //! One server with the pool of connections to it.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use tidegate_config as config;
 use tidegate_hook::current_worker;
 use tidegate_mysql_wire::auth::Credential;
 use tidegate_mysql_wire::command::Command;
+use tidegate_mysql_wire::gtid::GtidSet;
 use tidegate_telemetry::{ServerMetrics, WaitFailure};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -18,6 +19,7 @@ use super::dial::{DialError, Identity, Route, dial};
 use super::health::{Change, Health};
 use super::policy::{Acquire, Limits, Policy, Release};
 use super::server_conn::ServerConn;
+use super::standing::Standing;
 use crate::charset;
 use crate::locked;
 use crate::route::{Candidate, Place, Role};
@@ -27,12 +29,25 @@ use crate::route::{Candidate, Place, Role};
 pub(crate) enum LeaseError {
     #[error("no server of {target} is alive")]
     NoServer { target: String },
+    #[error("{upstream} has no primary: none of its servers can be written to")]
+    NoPrimary { upstream: Arc<str> },
     #[error("all {max} connections to {server} are in use, and none came free within {waited:?}")]
     Exhausted { server: String, max: usize, waited: Duration },
     #[error("all connections to {server} are in use, and {queue} sessions wait already")]
     QueueFull { server: String, queue: usize },
     #[error("{server}: {source}")]
     Dial { server: String, source: DialError },
+}
+
+impl LeaseError {
+    /// Another server, or the same one a little later, may do better.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::NoServer { .. } | Self::NoPrimary { .. } => true,
+            Self::Dial { source, .. } => source.is_server_fault(),
+            Self::Exhausted { .. } | Self::QueueFull { .. } => false,
+        }
+    }
 }
 
 type Waiter = oneshot::Sender<Grant>;
@@ -51,7 +66,9 @@ pub(crate) struct Server {
     route: Route,
     limits: Limits,
     wait: Duration,
-    role: AtomicU8,
+    /// Probes find out when it is back; otherwise sessions have to try.
+    watched: bool,
+    pub(super) standing: Standing,
     up: AtomicBool,
     leased: AtomicUsize,
     health: Mutex<Health>,
@@ -63,26 +80,21 @@ impl Server {
     pub(crate) fn new(
         place: Place,
         upstream: &config::Upstream,
-        server: &config::Server,
+        role: Role,
         route: Route,
         metrics: Arc<ServerMetrics>,
     ) -> Arc<Self> {
         let pool = &upstream.pool;
         let limits = Limits { max: pool.max, queue: pool.queue, idle: pool.idle, age: pool.age };
-        let role = match server.role {
-            config::Role::Discover => Role::Unknown,
-            config::Role::Primary => Role::Primary,
-            config::Role::Replica => Role::Replica,
-        };
         metrics.set_up(true);
-        metrics.set_primary(role == Role::Primary);
         Arc::new(Self {
             place,
-            address: server.address.as_str().into(),
+            address: route.address.as_str().into(),
             route,
             limits,
             wait: pool.wait,
-            role: AtomicU8::new(role as u8),
+            watched: upstream.account.is_some(),
+            standing: Standing::new(role, &metrics),
             up: AtomicBool::new(true),
             leased: AtomicUsize::new(0),
             health: Mutex::new(Health::new(upstream.probe.failures)),
@@ -91,22 +103,21 @@ impl Server {
         })
     }
 
-    pub(crate) fn candidate(&self, now: Instant) -> Candidate {
+    /// The server as routing sees it, for a session that needs to find `written` there.
+    pub(crate) fn candidate(&self, now: Instant, written: Option<&GtidSet>) -> Candidate {
         let up = self.up.load(Ordering::Relaxed);
         Candidate {
             role: self.role(),
-            usable: up || locked(&self.health).may_try(now),
+            usable: up || !self.watched && locked(&self.health).may_try(now),
             up,
+            fit: self.standing.is_fit(),
+            caught_up: written.is_none_or(|written| self.standing.has_executed(written)),
             leased: self.leased.load(Ordering::Relaxed),
         }
     }
 
     pub(crate) fn role(&self) -> Role {
-        match self.role.load(Ordering::Relaxed) {
-            role if role == Role::Primary as u8 => Role::Primary,
-            role if role == Role::Replica as u8 => Role::Replica,
-            _ => Role::Unknown,
-        }
+        self.standing.role()
     }
 
     /// A probe has found out what it is, or that it does not answer.
@@ -120,15 +131,6 @@ impl Server {
 
     pub(crate) fn metrics(&self) -> &ServerMetrics {
         &self.metrics
-    }
-
-    /// Notes what a probe found out.
-    pub(crate) fn set_role(&self, role: Role) {
-        let before = self.role.swap(role as u8, Ordering::Relaxed);
-        if before != role as u8 {
-            info!(server = %self.address, ?role, "role of the server has changed");
-            self.metrics.set_primary(role == Role::Primary);
-        }
     }
 
     /// Reports that the server could not be reached, or was lost.
