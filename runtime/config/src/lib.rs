@@ -23,8 +23,8 @@ pub use listener::{Auth, AuthMethod, ClientTls, ClientTlsMode, Compression, List
 pub use process::{Admin, Log, LogFormat, Plugins, Runtime};
 pub use secret::Secret;
 pub use upstream::{
-    Account, Balance, Pool, PoolMode, Probe, Protocol, Role, Server, ServerTls, ServerTlsMode,
-    Upstream,
+    Account, Balance, Pool, PoolMode, Probe, Protocol, ReadAfterWrite, Role, Server, ServerTls,
+    ServerTlsMode, Upstream,
 };
 pub use users::{User, UserSecret};
 

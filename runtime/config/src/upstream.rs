@@ -22,6 +22,9 @@ pub struct Upstream {
     /// At least one; at most one is declared primary.
     pub servers: Vec<Server>,
     pub balance: Balance,
+    /// A replica that is further behind serves no reads while another server can.
+    pub max_lag: Option<Duration>,
+    pub read_after_write: ReadAfterWrite,
     pub tls: ServerTls,
     pub pool: Pool,
     /// Who asks servers for their role, their health and their verifiers.
@@ -55,6 +58,22 @@ pub enum Balance {
     /// The less busy of two that are drawn.
     Random,
 }
+
+/// Where a session that has written may read, of the statements that are for a replica.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadAfterWrite {
+    /// Wherever others may.
+    #[default]
+    None,
+    /// From a replica that has executed what the session has written. A replica is given so long
+    /// for it, and then it is the primary.
+    Gtid { wait: Duration },
+    /// From the primary.
+    Primary,
+}
+
+/// How long a replica is given where nothing is said.
+const READ_AFTER_WRITE_WAIT: Duration = Duration::from_millis(100);
 
 /// Encryption towards servers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -193,12 +212,16 @@ pub(crate) fn read(table: &mut Table<'_>, seen: &mut Seen) -> Option<Upstream> {
     let pool = table.optional("pool", pool);
     let has_account = table.get("account").is_some();
     let account = table.optional("account", account);
+    let max_lag = table.optional("max_lag", |value| max_lag(value, has_account));
+    let read_after_write = read_after_write(table);
     let probe = table.optional("probe", probe);
     Some(Upstream {
         name: name?,
         protocol: protocol?,
         servers: with_roles(table, servers?, has_account)?,
         balance: balance.unwrap_or_default(),
+        max_lag,
+        read_after_write: read_after_write.unwrap_or_default(),
         tls: tls.unwrap_or_default(),
         pool: pool.unwrap_or_default(),
         account,
@@ -242,21 +265,45 @@ fn server(item: &Value<'_>, seen: &mut Seen) -> Option<Server> {
     })
 }
 
-/// A role can only be discovered with an account; a server that is alone needs none.
+fn max_lag(value: &Value<'_>, has_account: bool) -> Option<Duration> {
+    if !has_account {
+        return value.fail("lag is asked for with the `account`, which is missing");
+    }
+    value.duration()
+}
+
+fn read_after_write(table: &mut Table<'_>) -> Option<ReadAfterWrite> {
+    let said = table.optional("read_after_write", |value| {
+        value.choice(&[
+            ("none", ReadAfterWrite::None),
+            ("gtid", ReadAfterWrite::Gtid { wait: READ_AFTER_WRITE_WAIT }),
+            ("primary", ReadAfterWrite::Primary),
+        ])
+    });
+    let waits = matches!(said, Some(ReadAfterWrite::Gtid { .. }));
+    let wait = table.optional("read_after_write_wait", |value| match waits {
+        true => value.duration_or_zero(),
+        false => value.fail("needs `read_after_write = \"gtid\"`"),
+    });
+    Some(match (said?, wait) {
+        (ReadAfterWrite::Gtid { .. }, Some(wait)) => ReadAfterWrite::Gtid { wait },
+        (said, _) => said,
+    })
+}
+
+/// A role can only be discovered with an account; a server that is alone has nobody to lose it to.
 fn with_roles(table: &Table<'_>, mut servers: Vec<Server>, account: bool) -> Option<Vec<Server>> {
     let unknown = servers.iter().any(|server| server.role == Role::Discover);
-    if account || !unknown {
-        return Some(servers);
-    }
     match servers.as_mut_slice() {
-        [alone] => alone.role = Role::Primary,
-        _ => {
+        [alone] if unknown => alone.role = Role::Primary,
+        [..] if unknown && !account => {
             return table.fail(
                 "servers",
                 "roles are discovered with the `account`, which is missing; \
                  add it or give each server a `role`",
             );
         }
+        [..] => {}
     }
     Some(servers)
 }

@@ -13,6 +13,7 @@ pub mod compression;
 pub mod downstream;
 pub mod error_code;
 pub mod frame;
+pub mod gtid;
 pub mod lenenc;
 pub mod packet;
 pub mod relay;

@@ -52,7 +52,6 @@ pub enum StartError {
 pub struct Proxy {
     listeners: Vec<Arc<Listener>>,
     upstreams: Arc<[Arc<Upstream>]>,
-    discover: Vec<Vec<bool>>,
     runtime: config::Runtime,
     workers: Vec<Worker>,
 }
@@ -96,20 +95,15 @@ impl Proxy {
         for listener in &config.listeners {
             check_free(listener.bind).map_err(bind_error(listener))?;
         }
-        let discover = config.upstreams.iter().map(|upstream| {
-            let servers = upstream.servers.iter();
-            servers.map(|server| server.role == config::Role::Discover).collect()
-        });
-        let (discover, workers) = (discover.collect(), Vec::new());
-        Ok(Self { listeners, upstreams, discover, runtime: config.runtime.clone(), workers })
+        let workers = Vec::new();
+        Ok(Self { listeners, upstreams, runtime: config.runtime.clone(), workers })
     }
 
     /// Starts watching the servers, on the runtime of the caller.
     pub fn watch_servers(&self) {
-        for (upstream, discover) in self.upstreams.iter().zip(&self.discover) {
-            for (server, discover) in upstream.servers.iter().zip(discover) {
-                let (upstream, server) = (Arc::clone(upstream), Arc::clone(server));
-                tokio::spawn(probe_forever(upstream, server, *discover));
+        for upstream in self.upstreams.iter() {
+            for server in &upstream.servers {
+                tokio::spawn(probe_forever(Arc::clone(upstream), Arc::clone(server)));
             }
         }
     }
@@ -117,15 +111,10 @@ impl Proxy {
     /// Waits until it is known what each server is, or that it does not answer, so that the first
     /// session is not sent to a replica that nobody has recognised yet.
     pub async fn know_servers(&self) {
-        let servers = self.upstreams.iter().zip(&self.discover);
-        for (upstream, discover) in servers {
+        for upstream in self.upstreams.iter() {
             let limit = Instant::now() + upstream.probe.timeout;
-            for (server, discover) in upstream.servers.iter().zip(discover) {
-                while *discover
-                    && upstream.account.is_some()
-                    && !server.is_known()
-                    && Instant::now() < limit
-                {
+            for server in &upstream.servers {
+                while !server.is_known() && Instant::now() < limit {
                     sleep(PROBE_LOOK).await;
                 }
             }

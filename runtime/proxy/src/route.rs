@@ -20,6 +20,10 @@ pub(crate) struct Candidate {
     pub(crate) usable: bool,
     /// It is not ejected.
     pub(crate) up: bool,
+    /// As a replica, it is near enough to its primary.
+    pub(crate) fit: bool,
+    /// It is known to have executed what the session has written; true where nobody asks for that.
+    pub(crate) caught_up: bool,
     pub(crate) leased: usize,
 }
 
@@ -58,7 +62,7 @@ pub(crate) fn route(bonds: Bonds, verdict: Option<Target>, default: Target) -> R
 /// Whether a server with this role serves a target.
 pub(crate) fn serves(member: Member, server: usize, role: Role) -> bool {
     match member {
-        Member::Any | Member::Primary => role != Role::Replica,
+        Member::Any | Member::Primary => role == Role::Primary,
         Member::Replica => role == Role::Replica,
         Member::Server(wanted) => server == wanted,
     }
@@ -73,20 +77,22 @@ pub(crate) fn choose(
     turn: usize,
     tried: &[usize],
 ) -> Option<usize> {
-    let pick = |wanted: &dyn Fn(usize, &Candidate) -> bool| {
+    let pick = |wanted: fn(&Candidate) -> bool| {
         let able: Vec<usize> = (0..servers.len())
-            .filter(|at| !tried.contains(at) && wanted(*at, &servers[*at]))
+            .filter(|at| !tried.contains(at) && serves(member, *at, servers[*at].role))
+            .filter(|at| wanted(&servers[*at]))
             .collect();
         balanced(servers, &able, balance, turn)
     };
-    let fit = |at: usize, server: &Candidate| serves(member, at, server.role);
-    pick(&|at, server| fit(at, server) && server.up)
-        .or_else(|| pick(&|at, server| fit(at, server) && server.usable))
-        .or_else(|| match member {
-            // With no replica alive, reads go where writes go.
-            Member::Replica => choose(servers, Member::Primary, balance, turn, tried),
-            _ => None,
-        })
+    if member != Member::Replica {
+        return pick(|server| server.up).or_else(|| pick(|server| server.usable));
+    }
+    pick(|replica| replica.up && replica.fit && replica.caught_up)
+        .or_else(|| pick(|replica| replica.up && replica.fit))
+        .or_else(|| pick(|replica| replica.usable && replica.fit))
+        // With no good replica alive, reads go where writes go.
+        .or_else(|| choose(servers, Member::Primary, balance, turn, tried))
+        .or_else(|| pick(|replica| replica.usable))
 }
 
 fn balanced(servers: &[Candidate], able: &[usize], balance: Balance, turn: usize) -> Option<usize> {
@@ -110,7 +116,7 @@ mod tests {
     use super::*;
 
     fn server(role: Role, up: bool, leased: usize) -> Candidate {
-        Candidate { role, usable: up, up, leased }
+        Candidate { role, usable: up, up, fit: true, caught_up: true, leased }
     }
 
     fn least(servers: &[Candidate], member: Member) -> Option<usize> {
@@ -153,17 +159,48 @@ mod tests {
 
     #[test]
     fn a_server_on_trial_is_used_only_when_no_other_is_up() {
-        let trial = Candidate { role: Role::Replica, usable: true, up: false, leased: 0 };
+        let trial = Candidate { usable: true, ..server(Role::Replica, false, 0) };
         let servers = [trial, server(Role::Replica, true, 50)];
         assert_eq!(least(&servers, Member::Replica), Some(1));
         assert_eq!(least(&servers[..1], Member::Replica), Some(0));
     }
 
     #[test]
+    fn who_is_not_known_to_be_the_primary_takes_no_writes() {
+        let servers = [server(Role::Unknown, true, 0), server(Role::Replica, true, 0)];
+        assert_eq!(least(&servers, Member::Any), None);
+        assert_eq!(least(&servers, Member::Primary), None);
+        assert_eq!(least(&servers, Member::Replica), Some(1));
+    }
+
+    #[test]
+    fn replicas_that_are_behind_are_the_last_resort() {
+        let behind = Candidate { fit: false, ..server(Role::Replica, true, 0) };
+        let mut servers =
+            [behind, server(Role::Primary, true, 90), server(Role::Replica, true, 50)];
+        assert_eq!(least(&servers, Member::Replica), Some(2));
+        assert_eq!(least(&servers, Member::Server(0)), Some(0), "who asks for it gets it");
+        servers[2] = behind;
+        assert_eq!(least(&servers, Member::Replica), Some(1));
+        servers[1] = server(Role::Primary, false, 0);
+        assert_eq!(least(&servers, Member::Replica), Some(0));
+    }
+
+    #[test]
+    fn replicas_that_have_caught_up_with_the_session_come_first() {
+        let late = Candidate { caught_up: false, ..server(Role::Replica, true, 0) };
+        let servers = [late, server(Role::Replica, true, 50), server(Role::Primary, true, 0)];
+        assert_eq!(least(&servers, Member::Replica), Some(1));
+        let servers = [late, server(Role::Primary, true, 0)];
+        assert_eq!(least(&servers, Member::Replica), Some(0), "it may be waited for");
+    }
+
+    #[test]
     fn what_was_tried_is_not_tried_again() {
-        let servers = [server(Role::Unknown, true, 0), server(Role::Unknown, true, 7)];
-        let choose =
-            |tried: &[usize]| choose(&servers, Member::Any, Balance::LeastConnections, 0, tried);
+        let servers = [server(Role::Replica, true, 0), server(Role::Replica, true, 7)];
+        let choose = |tried: &[usize]| {
+            choose(&servers, Member::Replica, Balance::LeastConnections, 0, tried)
+        };
         assert_eq!((choose(&[]), choose(&[0]), choose(&[0, 1])), (Some(0), Some(1), None));
     }
 

@@ -13,7 +13,7 @@ const PAGE: &str = include_str!("../../../docs/observability.md");
 fn telemetry() -> Telemetry {
     let telemetry = Telemetry::new().unwrap();
     telemetry.listener("orders");
-    telemetry.server("orders", "db:3306");
+    telemetry.server("orders", "db:3306").set_lag(Some(Duration::ZERO));
     telemetry
 }
 

@@ -25,6 +25,10 @@ pub struct ServerMetrics {
     waiting: IntGauge,
     up: IntGauge,
     primary: IntGauge,
+    fit: IntGauge,
+    role_changes: IntCounter,
+    lag: IntGaugeVec,
+    labels: [String; 2],
     connects_ok: IntCounter,
     connects_failed: IntCounter,
     connect_duration: Histogram,
@@ -70,6 +74,29 @@ impl ServerMetrics {
         self.primary.set(primary.into());
     }
 
+    /// Whether the server is near enough to the primary to serve reads.
+    pub fn set_fit(&self, fit: bool) {
+        self.fit.set(fit.into());
+    }
+
+    /// How far the server is behind the one that it follows. What is not known is not shown.
+    pub fn set_lag(&self, lag: Option<Duration>) {
+        let labels: [&str; 2] = self.labels.each_ref().map(String::as_str);
+        match lag {
+            Some(lag) => {
+                let seconds = i64::try_from(lag.as_secs()).unwrap_or(i64::MAX);
+                self.lag.with_label_values(&labels).set(seconds);
+            }
+            // It fails where there is nothing to remove.
+            None => drop(self.lag.remove_label_values(&labels)),
+        }
+    }
+
+    /// The server had a role, and now has another.
+    pub fn role_changed(&self) {
+        self.role_changes.inc();
+    }
+
     /// The server was taken out because it failed.
     pub fn ejected(&self) {
         self.ejections.inc();
@@ -109,6 +136,9 @@ pub(crate) struct ServerVecs {
     waiting: IntGaugeVec,
     up: IntGaugeVec,
     primary: IntGaugeVec,
+    fit: IntGaugeVec,
+    role_changes: IntCounterVec,
+    lag: IntGaugeVec,
     connects: IntCounterVec,
     connect_duration: HistogramVec,
     wait_duration: HistogramVec,
@@ -139,6 +169,21 @@ impl ServerVecs {
             primary: gauges(
                 "tidegate_server_primary",
                 "1 while a server is its upstream's primary, else 0.",
+                LABELS,
+            )?,
+            fit: gauges(
+                "tidegate_server_fit",
+                "1 while a server may serve reads: the primary, and replicas that are near enough.",
+                LABELS,
+            )?,
+            role_changes: counters(
+                "tidegate_server_role_changes_total",
+                "Times that a server became the primary, or a replica again.",
+                LABELS,
+            )?,
+            lag: gauges(
+                "tidegate_server_replication_lag_seconds",
+                "How far a server is behind the one that it follows.",
                 LABELS,
             )?,
             connects: counters(
@@ -180,6 +225,10 @@ impl ServerVecs {
             waiting: self.waiting.with_label_values(&labels),
             up: self.up.with_label_values(&labels),
             primary: self.primary.with_label_values(&labels),
+            fit: self.fit.with_label_values(&labels),
+            role_changes: self.role_changes.with_label_values(&labels),
+            lag: self.lag.clone(),
+            labels: labels.map(str::to_owned),
             connects_ok: connects("ok"),
             connects_failed: connects("failed"),
             connect_duration: self.connect_duration.with_label_values(&labels),
@@ -262,6 +311,9 @@ mod tests {
         server.wait_failed(WaitFailure::QueueFull);
         server.set_up(true);
         server.set_primary(true);
+        server.set_fit(true);
+        server.set_lag(Some(Duration::from_secs(7)));
+        server.role_changed();
         server.ejected();
         server.statement(true);
         server.statement(false);
@@ -279,6 +331,9 @@ mod tests {
             format!(r#"wait_failures_total{{reason="queue_full",{db},upstream="orders"}} 1"#),
             format!(r#"up{{{db},upstream="orders"}} 1"#),
             format!(r#"primary{{{db},upstream="orders"}} 1"#),
+            format!(r#"fit{{{db},upstream="orders"}} 1"#),
+            format!(r#"replication_lag_seconds{{{db},upstream="orders"}} 7"#),
+            format!(r#"role_changes_total{{{db},upstream="orders"}} 1"#),
             format!(r#"ejections_total{{{db},upstream="orders"}} 1"#),
             format!(r#"statements_total{{{db},upstream="orders"}} 2"#),
             format!(r#"errors_total{{{db},upstream="orders"}} 1"#),
@@ -286,5 +341,18 @@ mod tests {
             let line = format!("tidegate_server_{line}");
             assert!(text.lines().any(|shown| shown == line), "no {line} in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_lag_that_is_not_known_is_not_shown() {
+        let telemetry = Telemetry::new().unwrap();
+        let server = telemetry.server("orders", "db:3306");
+        let shown = || telemetry.render().contains("tidegate_server_replication_lag_seconds{");
+        server.set_lag(None);
+        assert!(!shown());
+        server.set_lag(Some(Duration::ZERO));
+        assert!(shown());
+        server.set_lag(None);
+        assert!(!shown());
     }
 }

@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use tidegate_mysql_wire::auth::Verifier;
 use tidegate_mysql_wire::capabilities::Capabilities;
+use tidegate_mysql_wire::gtid::GtidSet;
 use tidegate_mysql_wire::lenenc as length;
 use tidegate_mysql_wire::packet::{
     ATTRIBUTES_MAX, AuthMoreData, AuthSwitchRequest, Cell, ColumnDefinition, EofPacket, ErrPacket,
@@ -120,6 +121,21 @@ pub fn verifier(data: &[u8]) -> bool {
     let shown: String = verifiers.map(|verifier| format!("{verifier:?}")).collect();
     assert!(data.len() < 20 || !shown.contains(&*text));
     !shown.is_empty()
+}
+
+/// Two sets, with a semicolon between them; the data stands for its text.
+pub fn gtid_set(data: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(data);
+    let (one, other) = text.split_once(';').unwrap_or((&text, ""));
+    let (Ok(one), Ok(other)) = (GtidSet::parse(one), GtidSet::parse(other)) else { return false };
+    assert_eq!(GtidSet::parse(&one.to_string()).as_ref(), Ok(&one));
+    let (mut both, mut rest) = (other.clone(), one.clone());
+    both.merge(one.clone());
+    assert!(both.contains(&one));
+    rest.remove(&other);
+    assert!(one.contains(&rest) && rest.len() <= one.len() + other.len());
+    assert_eq!(rest.is_empty(), other.contains(&one));
+    true
 }
 
 fn again<T: Debug + PartialEq>(

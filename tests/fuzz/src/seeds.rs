@@ -36,6 +36,11 @@ targets! {
         b"3881219d087dd9c634373fd33dfa33a2cb6bfc6c520b64b8bb60ef2ceb534ae7",
         b"$A$005$01234567890123456789bTy95Y99eAME1dwEkHOA1ndHGBWz.1bxSSRkuTXFGV/",
     ];
+    decoders::gtid_set: &[
+        b"0-1-270,1-2-5;0-2-271",
+        b"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:7:tag:1-3,4350f323-7565-4e59-8763-4b1b83a0ce0e:2;3e11fa47-71ca-11e1-9e33-c80aa9429562:2-6:tag:2",
+        b"",
+    ];
     machines::packets: &[b"\x06\x01\0\0\0\x0e\x02\0\0\x01\xfe\0", b"\x03\0\0\0\xff\x01\0\0\0\x0e"];
     machines::compression: &[DEFLATED, STORED, ZSTD];
     machines::downstream: &[NATIVE_LOGIN, SWITCHED_LOGIN, TLS_LOGIN];

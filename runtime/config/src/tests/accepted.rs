@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    Auth, AuthMethod, Balance, ClientTlsMode, Compression, LogFormat, Pool, Probe, Role, Runtime,
-    Secret, Server, ServerTls, ServerTlsMode, UserSecret, load, load_users,
+    Auth, AuthMethod, Balance, ClientTlsMode, Compression, LogFormat, Pool, Probe, ReadAfterWrite,
+    Role, Runtime, Secret, Server, ServerTls, ServerTlsMode, UserSecret, load, load_users,
 };
 
 #[test]
@@ -18,8 +18,8 @@ fn the_least_has_all_defaults() {
     assert_eq!((config.log.level.as_str(), config.log.format), ("info", LogFormat::Text));
     assert_eq!(config.warnings, []);
     let upstream = &config.upstreams[0];
-    assert_eq!(upstream.servers[0].role, Role::Discover);
     assert_eq!(upstream.balance, Balance::LeastConnections);
+    assert_eq!((upstream.max_lag, upstream.read_after_write), (None, ReadAfterWrite::None));
     assert_eq!(upstream.tls, ServerTls::default());
     assert_eq!(upstream.tls.mode, ServerTlsMode::Disable);
     assert_eq!(upstream.pool, Pool::default());
@@ -52,6 +52,8 @@ fn everything_that_is_said_is_kept() {
         "tidegate_proxy=debug",
         "Json",
         "RoundRobin",
+        "max_lag: Some(\n                10s",
+        "wait: 250ms",
         "VerifyFull",
         "Replica",
         "max: 80",
@@ -100,9 +102,26 @@ fn servers_are_addresses_or_tables() {
 }
 
 #[test]
-fn a_server_that_is_alone_is_primary_where_nothing_can_be_asked() {
-    let config = Place::new().parse(&with_servers(r#"["db:3306"]"#)).unwrap();
-    assert_eq!(config.upstreams[0].servers[0].role, Role::Primary);
+fn a_server_that_is_alone_is_the_primary() {
+    let role = |text: &str| Place::new().parse(text).unwrap().upstreams[0].servers[0].role;
+    assert_eq!(role(&with_servers(r#"["db:3306"]"#)), Role::Primary);
+    assert_eq!(role(LEAST), Role::Primary, "with an account too");
+    let replica = with_servers(r#"[{ address = "db:3306", role = "replica" }]"#);
+    assert_eq!(role(&replica), Role::Replica, "unless it is said to be none");
+    let two = LEAST.replace(r#"["10.0.0.1:3306"]"#, r#"["a:3306", "b:3306"]"#);
+    assert_eq!(role(&two), Role::Discover);
+}
+
+#[test]
+fn a_replica_is_given_some_time_to_catch_up() {
+    let said = |lines: &str| {
+        let config = Place::new().parse(&with_upstream(lines)).unwrap();
+        config.upstreams[0].read_after_write
+    };
+    let gtid = |wait| ReadAfterWrite::Gtid { wait: Duration::from_millis(wait) };
+    assert_eq!(said("read_after_write = 'gtid'"), gtid(100));
+    assert_eq!(said("read_after_write_wait = '0s'\nread_after_write = 'gtid'"), gtid(0));
+    assert_eq!(said("read_after_write = 'primary'"), ReadAfterWrite::Primary);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn unknown_keys_name_the_nearest_one() {
         &with_upstream("colour = 'blue'"),
         &[
             "7:1: upstream.colour: unknown key; known are `name`, `protocol`, `servers`, `balance`, \
-           `tls`, `pool`, `account`, `probe`",
+           `tls`, `pool`, `account`, `max_lag`, `read_after_write`, `read_after_write_wait`, `probe`",
         ],
     );
     refused(
@@ -426,6 +426,28 @@ fn accounts_and_roles_that_do_not_fit_together() {
         &with_auth("{ source = 'server', file = 'users.toml' }"),
         &["13:29: listener.auth.file: unknown key; known are `source`"],
     );
+}
+
+#[test]
+fn limits_of_lag_that_nothing_comes_of() {
+    let no_account = with_servers(r#"["db:3306"]"#);
+    refused(
+        &no_account.replace("\n\n[[listener]]", "\nmax_lag = '10s'\n\n[[listener]]"),
+        &["6:11: upstream.max_lag: lag is asked for with the `account`, which is missing"],
+    );
+    refused(
+        &with_upstream("max_lag = '0s'"),
+        &["7:11: upstream.max_lag: must be more than nothing"],
+    );
+    for line in [
+        "read_after_write_wait = '1s'",
+        "read_after_write_wait = '1s'\nread_after_write = 'primary'",
+    ] {
+        refused(
+            &with_upstream(line),
+            &["7:25: upstream.read_after_write_wait: needs `read_after_write = \"gtid\"`"],
+        );
+    }
 }
 
 #[test]

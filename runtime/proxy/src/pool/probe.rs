@@ -1,4 +1,5 @@
-//! Watching the servers of an upstream: are they alive, and which is the primary.
+//! Watching the servers of an upstream: are they alive, which is the primary, and how far behind
+//! are the others.
 //!
 //! Needs the upstream's account. Without one, a server is judged by the sessions that use it, and
 //! roles are those of the configuration: a connection that is opened and closed without a login
@@ -7,21 +8,21 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use thiserror::Error;
 use tidegate_config as config;
+use tidegate_config::ReadAfterWrite;
 use tidegate_mysql_wire::auth::Credential;
 use tidegate_mysql_wire::capabilities::Capabilities;
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::debug;
+use tidegate_mysql_wire::packet::ErrPacket;
+use tokio::time::timeout;
+use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use super::dial::Identity;
+use super::dial::{DialError, Identity};
+use super::report::{LEAST, Report, questions};
 use super::server::Server;
 use super::server_conn::{ServerConn, ServerLost};
 use super::upstream::Upstream;
-use crate::route::Role;
-
-/// Says what the server is: `read_only` counts for all but a few privileged users.
-const ROLE_QUERY: &str = "SELECT @@global.read_only";
 
 /// The collation utf8mb4_general_ci.
 const COLLATION: u8 = 45;
@@ -41,52 +42,127 @@ pub(crate) fn service(account: &config::Account) -> (Identity, Credential) {
 }
 
 /// Probes one server for as long as the process lives, and closes what was idle for too long.
-pub(crate) async fn probe_forever(upstream: Arc<Upstream>, server: Arc<Server>, discover: bool) {
-    let service = upstream.account.as_ref().map(service);
-    let mut connection = None;
-    let mut ticks = interval(upstream.probe.interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+pub(crate) async fn probe_forever(upstream: Arc<Upstream>, server: Arc<Server>) {
+    let account = upstream.account.as_ref();
+    let mut probe = account.map(|account| Probe::new(&upstream, &server, account));
+    let mut failures = 0_u32;
     loop {
-        ticks.tick().await;
         server.reap(Instant::now());
-        let Some((identity, credential)) = &service else {
-            continue;
-        };
-        if connection.is_none() {
-            match server.dial(identity, credential).await {
-                Ok(dialled) => connection = Some(dialled),
-                Err(error) if error.is_server_fault() => server.failed(&error),
-                Err(error) => debug!(server = %server.address, "cannot probe: {error}"),
-            }
+        if let Some(probe) = &mut probe {
+            failures = if probe.once().await { 0 } else { failures.saturating_add(1) };
         }
-        let Some(probe) = &mut connection else {
-            continue;
-        };
-        match timeout(upstream.probe.timeout, role(probe)).await {
-            Ok(Ok(role)) => {
-                if discover {
-                    server.set_role(role);
-                }
-                server.succeeded();
-            }
-            Ok(Err(error)) => {
-                connection = None;
-                server.failed(&error);
-            }
-            Err(_) => {
-                connection = None;
-                server.failed(&"no answer to a probe in time");
-            }
-        }
+        upstream.watch.pause(failures).await;
     }
 }
 
-async fn role(connection: &mut ServerConn) -> Result<Role, ServerLost> {
-    let rows = connection.query(ROLE_QUERY).await?.unwrap_or_default();
-    let read_only = rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
-    Ok(match read_only {
-        Some(b"0" | b"OFF") => Role::Primary,
-        Some(_) => Role::Replica,
-        None => Role::Unknown,
-    })
+/// Why a probe counts against the server.
+#[derive(Debug, Error)]
+enum Missed {
+    #[error("{0}")]
+    Dial(DialError),
+    #[error("{0}")]
+    Lost(#[from] ServerLost),
+    #[error("no answer to a probe in time")]
+    TimedOut,
+}
+
+/// Asks one server, over a connection that is kept.
+struct Probe<'u> {
+    upstream: &'u Upstream,
+    server: &'u Server,
+    service: (Identity, Credential),
+    connection: Option<ServerConn>,
+    /// The questions about the server itself are not understood by it.
+    asks_least: bool,
+    /// What the log has been told already.
+    login_refused: bool,
+    replication_hidden: bool,
+}
+
+impl<'u> Probe<'u> {
+    fn new(upstream: &'u Upstream, server: &'u Server, account: &config::Account) -> Self {
+        Self {
+            upstream,
+            server,
+            service: service(account),
+            connection: None,
+            asks_least: false,
+            login_refused: false,
+            replication_hidden: false,
+        }
+    }
+
+    /// Whether the server has answered.
+    async fn once(&mut self) -> bool {
+        let (watch, servers) = (&self.upstream.watch, &self.upstream.servers);
+        let at = self.server.place.server;
+        match self.ask().await {
+            Ok(Some(report)) => {
+                watch.heard(servers, at, &report);
+                return true;
+            }
+            // It lives, whatever it has against our account.
+            Ok(None) => self.server.succeeded(),
+            Err(why) => self.server.failed(&why),
+        }
+        watch.missed(servers, at);
+        false
+    }
+
+    /// `None` if the account cannot log in.
+    async fn ask(&mut self) -> Result<Option<Report>, Missed> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => match self.dial().await? {
+                Some(connection) => connection,
+                None => return Ok(None),
+            },
+        };
+        let answers = timeout(self.upstream.probe.timeout, self.questions(&mut connection));
+        let report = answers.await.unwrap_or(Err(Missed::TimedOut))?;
+        self.connection = Some(connection);
+        Ok(Some(report))
+    }
+
+    async fn dial(&mut self) -> Result<Option<ServerConn>, Missed> {
+        let (identity, credential) = &self.service;
+        match self.server.dial(identity, credential).await {
+            Ok(connection) => {
+                (self.login_refused, self.asks_least) = (false, false);
+                Ok(Some(connection))
+            }
+            Err(error) if error.is_server_fault() => Err(Missed::Dial(error)),
+            Err(error) => {
+                if !std::mem::replace(&mut self.login_refused, true) {
+                    let server = &*self.server.address;
+                    warn!(server, "the upstream's account cannot ask about the role: {error}");
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    async fn questions(&mut self, connection: &mut ServerConn) -> Result<Report, Missed> {
+        let gtids = matches!(self.upstream.read_after_write, ReadAfterWrite::Gtid { .. });
+        let [itself, replication] = questions(&connection.session.server_version, gtids);
+        let itself = if self.asks_least { LEAST } else { itself };
+        let [mut itself, replication] = connection.query_all([itself, replication]).await?;
+        if itself.is_err() && !self.asks_least {
+            self.asks_least = true;
+            [itself] = connection.query_all([LEAST]).await?;
+        }
+        self.tell_of_hidden(replication.as_ref().err());
+        Ok(Report::read(&itself.unwrap_or_default(), replication.as_ref().ok()))
+    }
+
+    /// Tells the log once that the account may not see the replication.
+    fn tell_of_hidden(&mut self, refusal: Option<&ErrPacket>) {
+        let server = &*self.server.address;
+        match (refusal, self.replication_hidden) {
+            (Some(error), false) => warn!(server, "lag is not known and not looked at: {error}"),
+            (None, true) => info!(server, "the upstream's account sees the replication again"),
+            _ => {}
+        }
+        self.replication_hidden = refusal.is_some();
+    }
 }

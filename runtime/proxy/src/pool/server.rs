@@ -1,6 +1,6 @@
 //! One server with the pool of connections to it.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use tidegate_config as config;
 use tidegate_hook::current_worker;
 use tidegate_mysql_wire::auth::Credential;
 use tidegate_mysql_wire::command::Command;
+use tidegate_mysql_wire::gtid::GtidSet;
 use tidegate_telemetry::{ServerMetrics, WaitFailure};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -19,6 +20,7 @@ use super::health::{Change, Health};
 use super::policy::{Acquire, Limits, Policy, Release};
 use super::server_conn::ServerConn;
 use super::settings::Settings;
+use super::standing::Standing;
 use crate::charset;
 use crate::locked;
 use crate::route::{Candidate, Place, Role};
@@ -28,6 +30,8 @@ use crate::route::{Candidate, Place, Role};
 pub(crate) enum LeaseError {
     #[error("no server of {target} is alive")]
     NoServer { target: String },
+    #[error("{upstream} has no primary: none of its servers can be written to")]
+    NoPrimary { upstream: Arc<str> },
     #[error("all {max} connections to {server} are in use, and none came free within {waited:?}")]
     Exhausted { server: String, max: usize, waited: Duration },
     #[error("all connections to {server} are in use, and {queue} sessions wait already")]
@@ -40,6 +44,16 @@ pub(crate) enum LeaseError {
 pub(crate) const LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID()";
 /// As [`LAST_INSERT_ID`], and makes it 0.
 const TAKE_LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0)";
+impl LeaseError {
+    /// Another server, or the same one a little later, may do better.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::NoServer { .. } | Self::NoPrimary { .. } => true,
+            Self::Dial { source, .. } => source.is_server_fault(),
+            Self::Exhausted { .. } | Self::QueueFull { .. } => false,
+        }
+    }
+}
 
 type Waiter = oneshot::Sender<Grant>;
 type Idle = (Box<ServerConn>, Arc<Identity>);
@@ -72,6 +86,15 @@ impl Grant {
     }
 }
 
+/// Who wants a connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Borrower<'a> {
+    pub(crate) identity: &'a Arc<Identity>,
+    pub(crate) credential: &'a Credential,
+    /// The fingerprint of its settings: a connection that has heard them is preferred.
+    pub(crate) state: u64,
+}
+
 /// One server of an upstream.
 pub(crate) struct Server {
     pub(crate) place: Place,
@@ -81,7 +104,9 @@ pub(crate) struct Server {
     wait: Duration,
     /// Prepared statements that a connection keeps.
     pub(crate) statements: usize,
-    role: AtomicU8,
+    /// Probes find out when it is back; otherwise sessions have to try.
+    watched: bool,
+    pub(super) standing: Standing,
     up: AtomicBool,
     leased: AtomicUsize,
     health: Mutex<Health>,
@@ -93,27 +118,22 @@ impl Server {
     pub(crate) fn new(
         place: Place,
         upstream: &config::Upstream,
-        server: &config::Server,
+        role: Role,
         route: Route,
         metrics: Arc<ServerMetrics>,
     ) -> Arc<Self> {
         let pool = &upstream.pool;
         let limits = Limits { max: pool.max, queue: pool.queue, idle: pool.idle, age: pool.age };
-        let role = match server.role {
-            config::Role::Discover => Role::Unknown,
-            config::Role::Primary => Role::Primary,
-            config::Role::Replica => Role::Replica,
-        };
         metrics.set_up(true);
-        metrics.set_primary(role == Role::Primary);
         Arc::new(Self {
             place,
-            address: server.address.as_str().into(),
+            address: route.address.as_str().into(),
             route,
             limits,
             wait: pool.wait,
             statements: pool.statements,
-            role: AtomicU8::new(role as u8),
+            watched: upstream.account.is_some(),
+            standing: Standing::new(role, &metrics),
             up: AtomicBool::new(true),
             leased: AtomicUsize::new(0),
             health: Mutex::new(Health::new(upstream.probe.failures)),
@@ -122,22 +142,21 @@ impl Server {
         })
     }
 
-    pub(crate) fn candidate(&self, now: Instant) -> Candidate {
+    /// The server as routing sees it, for a session that needs to find `written` there.
+    pub(crate) fn candidate(&self, now: Instant, written: Option<&GtidSet>) -> Candidate {
         let up = self.up.load(Ordering::Relaxed);
         Candidate {
             role: self.role(),
-            usable: up || locked(&self.health).may_try(now),
+            usable: up || !self.watched && locked(&self.health).may_try(now),
             up,
+            fit: self.standing.is_fit(),
+            caught_up: written.is_none_or(|written| self.standing.has_executed(written)),
             leased: self.leased.load(Ordering::Relaxed),
         }
     }
 
     pub(crate) fn role(&self) -> Role {
-        match self.role.load(Ordering::Relaxed) {
-            role if role == Role::Primary as u8 => Role::Primary,
-            role if role == Role::Replica as u8 => Role::Replica,
-            _ => Role::Unknown,
-        }
+        self.standing.role()
     }
 
     /// A probe has found out what it is, or that it does not answer.
@@ -151,15 +170,6 @@ impl Server {
 
     pub(crate) fn metrics(&self) -> &ServerMetrics {
         &self.metrics
-    }
-
-    /// Notes what a probe found out.
-    pub(crate) fn set_role(&self, role: Role) {
-        let before = self.role.swap(role as u8, Ordering::Relaxed);
-        if before != role as u8 {
-            info!(server = %self.address, ?role, "role of the server has changed");
-            self.metrics.set_primary(role == Role::Primary);
-        }
     }
 
     /// Reports that the server could not be reached, or was lost.
@@ -190,27 +200,22 @@ impl Server {
     /// new one, or one that comes free in time.
     pub(crate) async fn lease(
         self: &Arc<Self>,
-        identity: &Arc<Identity>,
-        credential: &Credential,
-        state: u64,
+        borrower: Borrower<'_>,
     ) -> Result<Leased, LeaseError> {
-        let turn = match self.acquire(identity, state)? {
+        let turn = match self.acquire(borrower)? {
             Acquired::Leased(leased) => return Ok(leased),
             Acquired::Turn(turn) => turn,
-            Acquired::Room(room) => return self.connect(room, identity, credential).await,
+            Acquired::Room(room) => return self.connect(room, borrower).await,
         };
         match self.wait_for(turn).await?.ready() {
             Ok(leased) => Ok(leased),
-            Err(room) => self.connect(room, identity, credential).await,
+            Err(room) => self.connect(room, borrower).await,
         }
     }
 
     /// Lends an idle connection, where there is one that needs nothing to be waited for.
-    pub(crate) fn lease_idle(
-        self: &Arc<Self>,
-        identity: &Arc<Identity>,
-        state: u64,
-    ) -> Option<Leased> {
+    pub(crate) fn lease_idle(self: &Arc<Self>, borrower: Borrower<'_>) -> Option<Leased> {
+        let Borrower { identity, state, .. } = borrower;
         let taken = {
             let mut policy = locked(&self.policy);
             let taken = policy.take_idle(identity, state, current_worker(), Instant::now());
@@ -241,8 +246,7 @@ impl Server {
 
     fn acquire(
         self: &Arc<Self>,
-        identity: &Arc<Identity>,
-        state: u64,
+        Borrower { identity, state, .. }: Borrower<'_>,
     ) -> Result<Acquired, LeaseError> {
         let mut policy = locked(&self.policy);
         let acquired = policy.acquire(identity, state, current_worker(), Instant::now());
@@ -285,8 +289,7 @@ impl Server {
     async fn connect(
         self: &Arc<Self>,
         room: Room,
-        identity: &Arc<Identity>,
-        credential: &Credential,
+        Borrower { identity, credential, .. }: Borrower<'_>,
     ) -> Result<Leased, LeaseError> {
         let started = Instant::now();
         let dialled = dial(&self.route, identity, credential).await;

@@ -11,7 +11,7 @@ use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::frame::{self, HEADER_LEN, Header};
 use tidegate_mysql_wire::lenenc;
-use tidegate_mysql_wire::packet::ErrPacket;
+use tidegate_mysql_wire::packet::{ColumnDefinition, ErrPacket};
 use tidegate_mysql_wire::upstream::Session;
 use tidegate_wire::{Reader, Violation};
 
@@ -19,14 +19,28 @@ use super::settings::Settings;
 use super::statements::Statements;
 use crate::conn::Conn;
 
-/// A server's reply to a command of our own is not longer than this.
-const REPLY_MAX: usize = 64 << 10;
+/// No packet of a server's reply to a command of our own is longer than this.
+const PACKET_MAX: usize = 1 << 20;
 
-/// Nor has a query of our own more rows than this.
-const ROWS_MAX: usize = 10_000;
+/// Nor are all packets of it together.
+const REPLY_MAX: usize = 4 << 20;
 
 /// Rows as text; `None` is NULL.
 pub(crate) type Rows = Vec<Vec<Option<Vec<u8>>>>;
+
+/// What a query of our own has found.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Rows,
+}
+
+impl Table {
+    /// Where a column stands that has one of these names.
+    pub(crate) fn position(&self, names: &[&str]) -> Option<usize> {
+        self.columns.iter().position(|column| names.contains(&column.as_str()))
+    }
+}
 
 /// The connection is of no more use.
 #[derive(Debug, Error)]
@@ -114,31 +128,53 @@ impl ServerConn {
 
     /// Runs a query of our own and collects its rows, as text. `Err` is the server's refusal.
     pub(crate) async fn query(&mut self, sql: &str) -> Result<Result<Rows, ErrPacket>, ServerLost> {
+        let [table] = self.query_all([sql]).await?;
+        Ok(table.map(|table| table.rows))
+    }
+
+    /// Sends queries in one write and collects what each has found.
+    pub(crate) async fn query_all<const N: usize>(
+        &mut self,
+        queries: [&str; N],
+    ) -> Result<[Result<Table, ErrPacket>; N], ServerLost> {
         let mut out = std::mem::take(&mut self.pending);
-        write_command(&mut out, Command::Query, sql.as_bytes());
+        for sql in queries {
+            write_command(&mut out, Command::Query, sql.as_bytes());
+        }
         self.conn.send(&out).await?;
+        let mut tables = queries.map(|_| Ok(Table::default()));
+        for table in &mut tables {
+            *table = self.table().await?;
+        }
+        Ok(tables)
+    }
+
+    async fn table(&mut self) -> Result<Result<Table, ErrPacket>, ServerLost> {
         let first = self.packet().await?;
         let columns = match first.first() {
-            Some(0x00) => return Ok(Ok(Vec::new())),
+            Some(0x00) => return Ok(Ok(Table::default())),
             Some(0xff) => return Ok(Err(ErrPacket::decode(&first)?)),
             Some(&columns @ 1..=250) => usize::from(columns),
             _ => return Err(Violation::Unexpected { what: "a reply to a query" }.into()),
         };
-        let deprecate_eof = self.session.capabilities.contains(Capabilities::DEPRECATE_EOF);
-        for _ in 0..columns + usize::from(!deprecate_eof) {
+        let capabilities = self.session.capabilities;
+        let mut table = Table::default();
+        for _ in 0..columns {
+            let column = ColumnDefinition::decode(&self.packet().await?, capabilities)?;
+            table.columns.push(column.name);
+        }
+        if !capabilities.contains(Capabilities::DEPRECATE_EOF) {
             self.packet().await?;
         }
-        let mut rows = Vec::new();
+        let mut room = REPLY_MAX;
         loop {
             let packet = self.packet().await?;
+            let len = packet.len();
+            room = room.checked_sub(len).ok_or_else(|| too_long(REPLY_MAX + len, REPLY_MAX))?;
             match packet.first() {
-                Some(0xfe) if packet.len() < REPLY_MAX => return Ok(Ok(rows)),
+                Some(0xfe) => return Ok(Ok(table)),
                 Some(0xff) => return Ok(Err(ErrPacket::decode(&packet)?)),
-                _ if rows.len() == ROWS_MAX => {
-                    let (len, max) = (rows.len() as u64, ROWS_MAX as u64);
-                    return Err(Violation::TooLong { what: "result", len, max }.into());
-                }
-                _ => rows.push(row(&packet, columns)?),
+                _ => table.rows.push(row(&packet, columns)?),
             }
         }
     }
@@ -156,9 +192,8 @@ impl ServerConn {
         self.conn.fill_to(HEADER_LEN).await.map_err(lost)?;
         let header = self.conn.inbox.as_slice().first_chunk::<HEADER_LEN>();
         let len = header.map_or(0, |header| Header::decode(*header).len);
-        if len > REPLY_MAX {
-            let (len, max) = (len as u64, REPLY_MAX as u64);
-            return Err(Violation::TooLong { what: "reply", len, max }.into());
+        if len > PACKET_MAX {
+            return Err(too_long(len, PACKET_MAX).into());
         }
         self.conn.fill_to(HEADER_LEN + len).await.map_err(lost)?;
         let payload = BytesMut::from(&self.conn.inbox.as_slice()[HEADER_LEN..HEADER_LEN + len]);
@@ -192,6 +227,10 @@ fn row(packet: &[u8], columns: usize) -> Result<Vec<Option<Vec<u8>>>, Violation>
         row.push(lenenc::read_nullable(&mut reader)?.map(<[u8]>::to_vec));
     }
     Ok(row)
+}
+
+fn too_long(len: usize, max: usize) -> Violation {
+    Violation::TooLong { what: "reply", len: len as u64, max: max as u64 }
 }
 
 fn lost(error: io::Error) -> ServerLost {

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tidegate_config as config;
-use tidegate_config::{Balance, PoolMode};
+use tidegate_config::{Balance, PoolMode, ReadAfterWrite};
 use tidegate_hook::Member;
-use tidegate_mysql_wire::auth::Credential;
+use tidegate_mysql_wire::gtid::GtidSet;
 use tidegate_telemetry::Telemetry;
+use tokio::time::timeout_at;
 
-use super::dial::{Identity, Route};
-use super::server::{LeaseError, Leased, Server};
+use super::dial::Route;
+use super::server::{Borrower, LeaseError, Leased, Server};
+use super::watch::Watch;
 use crate::route::{Candidate, Place, Role, choose, serves};
 use crate::tls::{Dialler, TlsError};
 
@@ -21,9 +23,15 @@ pub(crate) struct Upstream {
     pub(crate) servers: Vec<Arc<Server>>,
     pub(crate) account: Option<config::Account>,
     pub(crate) probe: config::Probe,
+    pub(crate) read_after_write: ReadAfterWrite,
+    pub(super) watch: Watch,
     balance: Balance,
     mode: PoolMode,
     turn: AtomicUsize,
+    /// How long a session may wait for a server that can serve it.
+    wait: Duration,
+    /// By configuration, there is no primary.
+    replicas_only: bool,
 }
 
 impl Upstream {
@@ -32,8 +40,9 @@ impl Upstream {
         upstream: &config::Upstream,
         telemetry: &Telemetry,
     ) -> Result<Self, TlsError> {
+        let given = || upstream.servers.iter().map(|server| given(server.role));
         let mut servers = Vec::new();
-        for (server, configured) in upstream.servers.iter().enumerate() {
+        for ((server, configured), role) in upstream.servers.iter().enumerate().zip(given()) {
             let route = Route {
                 address: configured.address.clone(),
                 tls_mode: upstream.tls.mode,
@@ -42,49 +51,95 @@ impl Upstream {
             };
             let place = Place { upstream: position, server };
             let metrics = telemetry.server(&upstream.name, &configured.address);
-            servers.push(Server::new(place, upstream, configured, route, metrics));
+            let role = role.unwrap_or(Role::Unknown);
+            servers.push(Server::new(place, upstream, role, route, metrics));
         }
         Ok(Self {
             name: upstream.name.as_str().into(),
             servers,
             account: upstream.account.clone(),
             probe: upstream.probe.clone(),
+            read_after_write: upstream.read_after_write,
+            watch: Watch::new(upstream, given()),
             balance: upstream.balance,
             mode: upstream.pool.mode,
             turn: AtomicUsize::new(0),
+            wait: upstream.pool.wait,
+            replicas_only: given().all(|role| role == Some(Role::Replica)),
         })
     }
 
     /// Whether a statement for `member` may use the connection that a session holds to a server.
     ///
     /// That nobody can connect to a server says nothing about connections that exist; but a read
-    /// need not find out where there are other replicas.
+    /// need not find out where there are better replicas.
     pub(crate) fn serves(&self, member: Member, server: usize) -> bool {
         let Some(held) = self.servers.get(server) else {
             return false;
         };
-        match member {
-            Member::Replica if held.role() != Role::Replica => {
-                self.choose(member, &[]) == Some(server)
-            }
-            Member::Replica => held.is_up() || self.choose(member, &[]) == Some(server),
-            _ => serves(member, server, held.role()),
+        let member = self.meant(member);
+        if member != Member::Replica {
+            return serves(member, server, held.role());
         }
+        let is_good = held.role() == Role::Replica && held.is_up() && held.standing.is_fit();
+        is_good || self.choose(member, None, &[]) == Some(server)
     }
 
     /// Lends a connection to a server that serves `member`; where one cannot be reached, to the
-    /// next.
+    /// next. If there is none, one that comes up in time will do, or becomes the primary.
     pub(crate) async fn lease(
         &self,
         member: Member,
-        identity: &Arc<Identity>,
-        credential: &Credential,
-        state: u64,
+        borrower: Borrower<'_>,
+    ) -> Result<Leased, LeaseError> {
+        let wanted = Wanted { member: self.meant(member), written: None };
+        match self.lease_now(wanted, borrower).await {
+            Err(error) if error.may_pass() && self.account.is_some() => {
+                self.lease_later(wanted, borrower, error).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Lends a connection to a replica that has executed `written`, or to the primary.
+    #[allow(dead_code, reason = "for sessions that track what they write")]
+    pub(crate) async fn lease_after(
+        &self,
+        written: &GtidSet,
+        borrower: Borrower<'_>,
+    ) -> Result<Leased, LeaseError> {
+        let wanted = Wanted { member: Member::Replica, written: Some(written) };
+        if let ReadAfterWrite::Gtid { wait } = self.read_after_write
+            && let Ok(mut leased) = self.lease_now(wanted, borrower).await
+        {
+            match leased.catch_up(written, wait).await {
+                Ok(true) => return Ok(leased),
+                Ok(false) => leased.give_back(),
+                Err(lost) => leased.server().failed(&lost),
+            }
+        }
+        self.lease(Member::Primary, borrower).await
+    }
+
+    /// What some replica is not known to have executed yet; the rest can be forgotten.
+    #[allow(dead_code, reason = "for sessions that track what they write")]
+    pub(crate) fn still_missing(&self, written: &GtidSet) -> GtidSet {
+        let mut missing = GtidSet::default();
+        for replica in self.servers.iter().filter(|server| server.role() != Role::Primary) {
+            missing.merge(replica.standing.missing(written));
+        }
+        missing
+    }
+
+    async fn lease_now(
+        &self,
+        Wanted { member, written }: Wanted<'_>,
+        borrower: Borrower<'_>,
     ) -> Result<Leased, LeaseError> {
         let mut tried = Vec::new();
         let mut failure = None;
-        while let Some(server) = self.choose(member, &tried) {
-            match self.servers[server].lease(identity, credential, state).await {
+        while let Some(server) = self.choose(member, written, &tried) {
+            match self.servers[server].lease(borrower).await {
                 Err(LeaseError::Dial { server: address, source }) if source.is_server_fault() => {
                     failure = Some(LeaseError::Dial { server: address, source });
                     tried.push(server);
@@ -92,17 +147,13 @@ impl Upstream {
                 outcome => return outcome,
             }
         }
-        Err(failure.unwrap_or_else(|| LeaseError::NoServer { target: self.describe(member) }))
+        Err(failure.unwrap_or_else(|| self.nobody(member)))
     }
 
     /// Lends an idle connection to the server that [`Self::lease`] would choose first, if it has one.
-    pub(crate) fn lease_idle(
-        &self,
-        member: Member,
-        identity: &Arc<Identity>,
-        state: u64,
-    ) -> Option<Leased> {
-        self.servers[self.choose(member, &[])?].lease_idle(identity, state)
+    pub(crate) fn lease_idle(&self, member: Member, borrower: Borrower<'_>) -> Option<Leased> {
+        let server = self.choose(self.meant(member), None, &[])?;
+        self.servers[server].lease_idle(borrower)
     }
 
     /// Sessions give their connections back after each transaction.
@@ -110,12 +161,56 @@ impl Upstream {
         self.mode == PoolMode::Transaction
     }
 
-    fn choose(&self, member: Member, tried: &[usize]) -> Option<usize> {
+    /// Tries again whenever probes have news, until the time is over.
+    async fn lease_later(
+        &self,
+        wanted: Wanted<'_>,
+        borrower: Borrower<'_>,
+        mut error: LeaseError,
+    ) -> Result<Leased, LeaseError> {
+        let deadline = Instant::now() + self.wait;
+        let Some(_waiting) = self.watch.wait() else {
+            return Err(error);
+        };
+        loop {
+            let news = self.watch.news();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            match self.lease_now(wanted, borrower).await {
+                Err(again) if again.may_pass() => error = again,
+                outcome => return outcome,
+            }
+            if timeout_at(deadline.into(), news).await.is_err() {
+                return Err(error);
+            }
+        }
+    }
+
+    fn choose(&self, member: Member, written: Option<&GtidSet>, tried: &[usize]) -> Option<usize> {
         let now = Instant::now();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let candidates: Vec<Candidate> =
-            self.servers.iter().map(|server| server.candidate(now)).collect();
+            self.servers.iter().map(|server| server.candidate(now, written)).collect();
         choose(&candidates, member, self.balance, turn, tried)
+    }
+
+    /// The upstream's bare name means its primary, where there can be one.
+    fn meant(&self, member: Member) -> Member {
+        match member {
+            Member::Any if self.replicas_only => Member::Replica,
+            member => member,
+        }
+    }
+
+    fn nobody(&self, member: Member) -> LeaseError {
+        let has_primary = self.servers.iter().any(|server| server.role() == Role::Primary);
+        let is_alive = self.servers.iter().any(|server| server.is_up());
+        match member {
+            Member::Any | Member::Primary if is_alive && !has_primary => {
+                LeaseError::NoPrimary { upstream: Arc::clone(&self.name) }
+            }
+            _ => LeaseError::NoServer { target: self.describe(member) },
+        }
     }
 
     fn describe(&self, member: Member) -> String {
@@ -128,6 +223,23 @@ impl Upstream {
                 format!("{}@{address}", self.name)
             }
         }
+    }
+}
+
+/// What a server is looked for.
+#[derive(Clone, Copy)]
+struct Wanted<'w> {
+    member: Member,
+    /// What a replica should have executed.
+    written: Option<&'w GtidSet>,
+}
+
+/// The role that the configuration gives a server.
+fn given(role: config::Role) -> Option<Role> {
+    match role {
+        config::Role::Discover => None,
+        config::Role::Primary => Some(Role::Primary),
+        config::Role::Replica => Some(Role::Replica),
     }
 }
 

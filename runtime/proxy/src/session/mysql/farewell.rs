@@ -48,7 +48,9 @@ pub(super) fn lease(error: &LeaseError) -> ErrPacket {
         LeaseError::Exhausted { .. } | LeaseError::QueueFull { .. } => {
             ErrPacket::new(ER_CON_COUNT, format!("tidegate: {error}; raise pool.max or pool.wait"))
         }
-        LeaseError::NoServer { .. } => ErrPacket::new(CR_CONN_HOST, format!("tidegate: {error}")),
+        LeaseError::NoServer { .. } | LeaseError::NoPrimary { .. } => {
+            ErrPacket::new(CR_CONN_HOST, format!("tidegate: {error}"))
+        }
         LeaseError::Dial { source, .. } if source.is_server_fault() => {
             ErrPacket::new(CR_CONN_HOST, format!("tidegate: {error}"))
         }

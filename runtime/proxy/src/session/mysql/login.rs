@@ -24,7 +24,7 @@ use tracing::{debug, info, warn};
 use super::{Session, farewell, reply};
 use crate::conn::{Conn, Stream};
 use crate::listener::Listener;
-use crate::pool::{Identity, LeaseError};
+use crate::pool::{Borrower, Identity, LeaseError};
 use crate::route::Bonds;
 use crate::sessions::Sessions;
 use crate::stop::Stop;
@@ -368,7 +368,10 @@ async fn welcome(
     accepted: &Accepted,
 ) -> Result<(), LoginFailure> {
     let leased = match listener.upstreams().get(target.upstream) {
-        Some(upstream) => upstream.lease(target.member, identity, &accepted.credential, 0).await,
+        Some(upstream) => {
+            let credential = &accepted.credential;
+            upstream.lease(target.member, Borrower { identity, credential, state: 0 }).await
+        }
         None => Err(LeaseError::NoServer { target: String::new() }),
     };
     match leased {

@@ -20,7 +20,7 @@ use super::trace::{Follows, Reading, Trace, trace};
 use super::{End, Session, farewell, reply};
 use crate::conn::Conn;
 use crate::listener::Finished;
-use crate::pool::{Identity, LeaseError, Missed, ServerLost, Settings};
+use crate::pool::{Borrower, Identity, LeaseError, Missed, ServerLost, Settings};
 use crate::route::{Place, Route, route};
 
 /// A statement between its arrival and its end.
@@ -131,14 +131,12 @@ impl Session {
         }
         let upstream = self.listener.upstreams().get(target.upstream);
         let upstream = upstream.ok_or_else(|| LeaseError::NoServer { target: String::new() })?;
-        let state = self.settings.fingerprint();
-        let leased = match upstream.lease_idle(target.member, &self.identity, state) {
+        let (identity, credential) = (&self.identity, &self.credential);
+        let borrower = Borrower { identity, credential, state: self.settings.fingerprint() };
+        let leased = match upstream.lease_idle(target.member, borrower) {
             Some(leased) => leased,
             // What is rare is boxed, here and below: an idle session is as large as its largest wait.
-            None => {
-                let (identity, credential) = (&self.identity, &self.credential);
-                Box::pin(upstream.lease(target.member, identity, credential, state)).await?
-            }
+            None => Box::pin(upstream.lease(target.member, borrower)).await?,
         };
         let held = Held::new(leased);
         let place = held.place;

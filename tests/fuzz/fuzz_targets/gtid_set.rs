@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::gtid_set;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    gtid_set(data);
+});
