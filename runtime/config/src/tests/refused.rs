@@ -33,7 +33,7 @@ fn unknown_keys_name_the_nearest_one() {
     refused(
         &with_upstream("pool = { colour = 'blue' }"),
         &["7:10: upstream.pool.colour: unknown key; \
-           known are `max`, `wait`, `queue`, `idle`, `age`, `connect`"],
+           known are `mode`, `max`, `wait`, `queue`, `idle`, `age`, `connect`, `statements`"],
     );
 }
 
