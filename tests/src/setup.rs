@@ -56,6 +56,14 @@ impl Setup {
         Self::new(&[(pair.primary.address(), "primary"), (pair.replica.address(), "replica")])
     }
 
+    /// As [`Self::pair`], but tidegate has to find out which is which, and asks often.
+    #[must_use]
+    pub fn discovering(pair: &MariaDbPair) -> Self {
+        Self::new(&[(pair.primary.address(), "discover"), (pair.replica.address(), "discover")])
+            .account()
+            .quick_probes()
+    }
+
     /// Clients may (`prefer`) or must (`require`) use TLS.
     #[must_use]
     pub fn client_tls(self, mode: &str) -> Self {

@@ -71,44 +71,54 @@ pub(crate) fn serves(member: Member, server: usize, role: Role) -> bool {
 /// Chooses a server for a target. `turn` counts up (round robin) or is random; `tried` have failed
 /// for this statement already.
 pub(crate) fn choose(
-    servers: &[Candidate],
+    servers: impl Iterator<Item = Candidate> + Clone,
     member: Member,
     balance: Balance,
     turn: usize,
     tried: &[usize],
 ) -> Option<usize> {
-    let pick = |wanted: fn(&Candidate) -> bool| {
-        let able: Vec<usize> = (0..servers.len())
-            .filter(|at| !tried.contains(at) && serves(member, *at, servers[*at].role))
-            .filter(|at| wanted(&servers[*at]))
-            .collect();
-        balanced(servers, &able, balance, turn)
+    let pick = |member: Member, wanted: fn(&Candidate) -> bool| {
+        let able = servers.clone().enumerate().filter(move |(at, server)| {
+            !tried.contains(at) && serves(member, *at, server.role) && wanted(server)
+        });
+        balanced(able, balance, turn)
     };
+    let up = |member| pick(member, |server| server.up);
+    let usable = |member| pick(member, |server| server.usable);
     if member != Member::Replica {
-        return pick(|server| server.up).or_else(|| pick(|server| server.usable));
+        return up(member).or_else(|| usable(member));
     }
-    pick(|replica| replica.up && replica.fit && replica.caught_up)
-        .or_else(|| pick(|replica| replica.up && replica.fit))
-        .or_else(|| pick(|replica| replica.usable && replica.fit))
+    pick(member, |replica| replica.up && replica.fit && replica.caught_up)
+        .or_else(|| pick(member, |replica| replica.up && replica.fit))
+        .or_else(|| pick(member, |replica| replica.usable && replica.fit))
         // With no good replica alive, reads go where writes go.
-        .or_else(|| choose(servers, Member::Primary, balance, turn, tried))
-        .or_else(|| pick(|replica| replica.usable))
+        .or_else(|| up(Member::Primary))
+        .or_else(|| usable(Member::Primary))
+        .or_else(|| usable(member))
 }
 
-fn balanced(servers: &[Candidate], able: &[usize], balance: Balance, turn: usize) -> Option<usize> {
-    let count = able.len();
-    let nth = |n: usize| able.get(n % count.max(1)).copied();
-    match balance {
-        Balance::RoundRobin => nth(turn),
+fn balanced(
+    able: impl Iterator<Item = (usize, Candidate)> + Clone,
+    balance: Balance,
+    turn: usize,
+) -> Option<usize> {
+    let count = able.clone().count().max(1);
+    // Servers change while they are counted; the first of them is always a good answer.
+    let nth = |n: usize| able.clone().nth(n % count).or_else(|| able.clone().next());
+    let (chosen, _) = match balance {
+        Balance::RoundRobin => nth(turn)?,
         Balance::Random => {
-            let (one, other) = (nth(turn)?, nth(turn / count.max(1) + turn + 1)?);
-            Some(if servers[other].leased < servers[one].leased { other } else { one })
+            let (one, other) = (nth(turn)?, nth(turn / count + turn + 1)?);
+            if other.1.leased < one.1.leased { other } else { one }
         }
         // Among equals it is everyone's turn once, or the first would get all the quiet traffic.
         Balance::LeastConnections => {
-            (0..count).filter_map(|n| nth(turn + n)).min_by_key(|at| servers[*at].leased)
+            let rank = |position: usize| (position + count - turn % count) % count;
+            let ranked = able.enumerate().map(|(position, server)| (rank(position), server));
+            ranked.min_by_key(|(rank, (_, server))| (server.leased, *rank))?.1
         }
-    }
+    };
+    Some(chosen)
 }
 
 #[cfg(test)]
@@ -120,7 +130,7 @@ mod tests {
     }
 
     fn least(servers: &[Candidate], member: Member) -> Option<usize> {
-        choose(servers, member, Balance::LeastConnections, 0, &[])
+        choose(servers.iter().copied(), member, Balance::LeastConnections, 0, &[])
     }
 
     #[test]
@@ -199,7 +209,7 @@ mod tests {
     fn what_was_tried_is_not_tried_again() {
         let servers = [server(Role::Replica, true, 0), server(Role::Replica, true, 7)];
         let choose = |tried: &[usize]| {
-            choose(&servers, Member::Replica, Balance::LeastConnections, 0, tried)
+            choose(servers.iter().copied(), Member::Replica, Balance::LeastConnections, 0, tried)
         };
         assert_eq!((choose(&[]), choose(&[0]), choose(&[0, 1])), (Some(0), Some(1), None));
     }
@@ -209,7 +219,7 @@ mod tests {
         let servers = [server(Role::Replica, true, 1); 3];
         for balance in [Balance::LeastConnections, Balance::RoundRobin] {
             let mut seen: Vec<_> = (0..3)
-                .filter_map(|turn| choose(&servers, Member::Replica, balance, turn, &[]))
+                .filter_map(|turn| choose(servers.into_iter(), Member::Replica, balance, turn, &[]))
                 .collect();
             seen.sort_unstable();
             assert_eq!(seen, [0, 1, 2], "{balance:?}");

@@ -58,6 +58,16 @@ impl<P: Programs> Pair<P> {
         assert_eq!(reached.trim(), "0", "the replica has not reached {position}");
     }
 
+    /// Makes the replica the primary as an operator does, without losing a transaction; the old
+    /// primary follows it.
+    pub fn switch_over(&self) {
+        self.primary.execute("set global read_only = 1");
+        self.wait_for_replica();
+        self.replica.execute("stop slave; reset slave all; set global read_only = 0");
+        self.primary.execute("set global gtid_slave_pos = @@gtid_binlog_pos");
+        follow(&self.primary, &self.replica);
+    }
+
     /// Makes a database for one test, on both servers.
     #[must_use]
     pub fn database<'a>(&self, name: &'a str) -> &'a str {

@@ -14,6 +14,7 @@ mod operations;
 mod plugins;
 mod pool;
 mod reload;
+mod roles;
 mod routing;
 mod statements;
 mod support;

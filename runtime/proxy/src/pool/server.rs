@@ -30,7 +30,7 @@ use crate::route::{Candidate, Place, Role};
 pub(crate) enum LeaseError {
     #[error("no server of {target} is alive")]
     NoServer { target: String },
-    #[error("{upstream} has no primary: none of its servers can be written to")]
+    #[error("{upstream} has no primary: no server of it is known that can be written to")]
     NoPrimary { upstream: Arc<str> },
     #[error("all {max} connections to {server} are in use, and none came free within {waited:?}")]
     Exhausted { server: String, max: usize, waited: Duration },
@@ -40,10 +40,6 @@ pub(crate) enum LeaseError {
     Dial { server: String, source: DialError },
 }
 
-/// Answers the number of the row that was inserted last on a connection.
-pub(crate) const LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID()";
-/// As [`LAST_INSERT_ID`], and makes it 0.
-const TAKE_LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0)";
 impl LeaseError {
     /// Another server, or the same one a little later, may do better.
     pub(super) fn may_pass(&self) -> bool {
@@ -54,6 +50,11 @@ impl LeaseError {
         }
     }
 }
+
+/// Answers the number of the row that was inserted last on a connection.
+pub(crate) const LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID()";
+/// As [`LAST_INSERT_ID`], and makes it 0.
+const TAKE_LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0)";
 
 type Waiter = oneshot::Sender<Grant>;
 type Idle = (Box<ServerConn>, Arc<Identity>);

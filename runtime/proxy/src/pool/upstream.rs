@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 use super::dial::Route;
 use super::server::{Borrower, LeaseError, Leased, Server};
 use super::watch::Watch;
-use crate::route::{Candidate, Place, Role, choose, serves};
+use crate::route::{Place, Role, choose, serves};
 use crate::tls::{Dialler, TlsError};
 
 /// The servers of one upstream, and how they are chosen.
@@ -94,11 +94,32 @@ impl Upstream {
     ) -> Result<Leased, LeaseError> {
         let wanted = Wanted { member: self.meant(member), written: None };
         match self.lease_now(wanted, borrower).await {
-            Err(error) if error.may_pass() && self.account.is_some() => {
-                self.lease_later(wanted, borrower, error).await
-            }
+            Err(error) if error.may_pass() => self.lease_later(wanted, borrower, error).await,
             outcome => outcome,
         }
+    }
+
+    /// As [`Self::lease`], for a login: any server can tell whether it takes this user. So clients
+    /// that only read are let in while there is no primary.
+    pub(crate) async fn lease_for_login(
+        &self,
+        member: Member,
+        borrower: Borrower<'_>,
+    ) -> Result<Leased, LeaseError> {
+        let wanted = Wanted { member: self.meant(member), written: None };
+        let error = match self.lease_now(wanted, borrower).await {
+            Err(error) if error.may_pass() => error,
+            outcome => return outcome,
+        };
+        let is_replica = |server: &Arc<Server>| server.role() == Role::Replica && server.is_up();
+        if self.servers.iter().any(is_replica) {
+            let replica = Wanted { member: Member::Replica, written: None };
+            match self.lease_now(replica, borrower).await {
+                Err(error) if error.may_pass() => {}
+                outcome => return outcome,
+            }
+        }
+        self.lease_later(wanted, borrower, error).await
     }
 
     /// Lends a connection to a replica that has executed `written`, or to the primary.
@@ -161,7 +182,7 @@ impl Upstream {
         self.mode == PoolMode::Transaction
     }
 
-    /// Tries again whenever probes have news, until the time is over.
+    /// Tries again whenever probes have news, until the time is over. Without probes there are none.
     async fn lease_later(
         &self,
         wanted: Wanted<'_>,
@@ -169,9 +190,10 @@ impl Upstream {
         mut error: LeaseError,
     ) -> Result<Leased, LeaseError> {
         let deadline = Instant::now() + self.wait;
-        let Some(_waiting) = self.watch.wait() else {
+        let waiting = self.account.is_some().then(|| self.watch.wait()).flatten();
+        if waiting.is_none() {
             return Err(error);
-        };
+        }
         loop {
             let news = self.watch.news();
             tokio::pin!(news);
@@ -189,9 +211,8 @@ impl Upstream {
     fn choose(&self, member: Member, written: Option<&GtidSet>, tried: &[usize]) -> Option<usize> {
         let now = Instant::now();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let candidates: Vec<Candidate> =
-            self.servers.iter().map(|server| server.candidate(now, written)).collect();
-        choose(&candidates, member, self.balance, turn, tried)
+        let candidates = self.servers.iter().map(|server| server.candidate(now, written));
+        choose(candidates, member, self.balance, turn, tried)
     }
 
     /// The upstream's bare name means its primary, where there can be one.

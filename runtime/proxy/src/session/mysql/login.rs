@@ -370,7 +370,8 @@ async fn welcome(
     let leased = match listener.upstreams().get(target.upstream) {
         Some(upstream) => {
             let credential = &accepted.credential;
-            upstream.lease(target.member, Borrower { identity, credential, state: 0 }).await
+            let borrower = Borrower { identity, credential, state: 0 };
+            upstream.lease_for_login(target.member, borrower).await
         }
         None => Err(LeaseError::NoServer { target: String::new() }),
     };

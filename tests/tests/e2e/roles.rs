@@ -1,0 +1,312 @@
+//! Roles that change, replicas that fall behind: where statements go, and what clients notice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Error};
+use tidegate_tests::clients::Login;
+use tidegate_tests::mariadb::{PRIMARY_ID, REPLICA_ID, users};
+use tidegate_tests::setup::UPSTREAM;
+use tidegate_tests::{MariaDbPair, PATIENCE, Setup, Tidegate, wait_for};
+
+use crate::support::{
+    answered_by, assert_unharmed, connect, run, server_error, try_connect, value,
+};
+
+/// In front of a pair whose roles are discovered.
+fn discover(pair: &MariaDbPair, upstream: &str) -> Tidegate {
+    Tidegate::start(Setup::discovering(pair).upstream(upstream))
+}
+
+/// As [`discover`], with every statement sent to a replica.
+fn read_replicas(pair: &MariaDbPair, upstream: &str) -> Tidegate {
+    let setup = Setup::discovering(pair)
+        .upstream(upstream)
+        .sidecar("route-all", &format!("[config]\ntarget = \"{UPSTREAM}/replica\"\n"));
+    Tidegate::start_with_plugins(setup, &[("route-all", "route-all")])
+}
+
+fn label(address: &str) -> String {
+    format!("server=\"{address}\"")
+}
+
+fn wait_for_promotion(tidegate: &Tidegate, address: &str) {
+    let primary = "tidegate_server_primary";
+    tidegate.admin().wait_for_metric(primary, &[&label(address)], |primary| primary > 0.5);
+}
+
+/// Asks in one session until a server answers.
+async fn until_answered_by(connection: &mut Conn, server: u32) {
+    let started = Instant::now();
+    while answered_by(connection).await != server {
+        assert!(started.elapsed() < PATIENCE, "server {server} never answers");
+    }
+}
+
+/// Sessions that write without pause, and what became of it.
+struct Writers {
+    stop: Arc<AtomicBool>,
+    written: Arc<AtomicU32>,
+    tasks: Vec<tokio::task::JoinHandle<BTreeMap<String, u32>>>,
+}
+
+impl Writers {
+    /// Each writes rows of its own, one by one, without a transaction.
+    async fn start(tidegate: &Tidegate, writers: u32) -> Self {
+        let mut connection = connect(tidegate, "app").await;
+        run(&mut connection, "create table written (writer int, n int) engine=InnoDB").await;
+        let (stop, written) = (Arc::<AtomicBool>::default(), Arc::<AtomicU32>::default());
+        let port = tidegate.port();
+        let tasks = (0..writers).map(|writer| {
+            let (stop, written) = (Arc::clone(&stop), Arc::clone(&written));
+            tokio::spawn(write(port, writer, stop, written))
+        });
+        let tasks = tasks.collect();
+        Self { stop, written, tasks }
+    }
+
+    /// Waits until as many more rows are written.
+    fn progress(&self, rows: u32) {
+        let written = || self.written.load(Ordering::Relaxed);
+        let goal = written() + rows;
+        wait_for("more rows to be written", || (written() >= goal).then_some(()));
+    }
+
+    /// The rows that were acknowledged, and the errors by kind.
+    async fn stop(self) -> (u32, BTreeMap<String, u32>) {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut errors = BTreeMap::new();
+        for task in self.tasks {
+            for (kind, count) in task.await.unwrap() {
+                *errors.entry(kind).or_default() += count;
+            }
+        }
+        (self.written.load(Ordering::Relaxed), errors)
+    }
+}
+
+async fn write(
+    port: u16,
+    writer: u32,
+    stop: Arc<AtomicBool>,
+    written: Arc<AtomicU32>,
+) -> BTreeMap<String, u32> {
+    let mut errors = BTreeMap::new();
+    let mut session = None;
+    for n in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let outcome = match &mut session {
+            Some(connection) => insert(connection, writer, n).await,
+            None => try_connect(Login::app(port, "app")).await.map(|new| session = Some(new)),
+        };
+        match outcome {
+            Ok(()) => drop(written.fetch_add(1, Ordering::Relaxed)),
+            Err(Error::Server(error)) => *errors.entry(error.code.to_string()).or_default() += 1,
+            Err(other) => {
+                *errors.entry(format!("session ended: {other}")).or_default() += 1;
+                session = None;
+            }
+        }
+    }
+    errors
+}
+
+async fn insert(connection: &mut Conn, writer: u32, n: u32) -> Result<(), Error> {
+    connection.query_drop(format!("insert into written values ({writer}, {n})")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switchover_under_load_loses_nothing_and_ends_no_session() {
+    let pair = MariaDbPair::start();
+    let tidegate = discover(&pair, "");
+    let writers = Writers::start(&tidegate, 4).await;
+    writers.progress(100);
+    let started = Instant::now();
+    pair.switch_over();
+    wait_for_promotion(&tidegate, &pair.replica.address());
+    writers.progress(100);
+    let took = started.elapsed();
+    let (acknowledged, errors) = writers.stop().await;
+    eprintln!("{acknowledged} rows, switched over in {took:?}, errors {errors:?}");
+    // Until the probe, the old primary refuses by itself; between the two, there is none.
+    let unknown: Vec<_> =
+        errors.keys().filter(|kind| !["1290", "2003"].contains(&&***kind)).collect();
+    assert_eq!(unknown, Vec::<&String>::new());
+    // The first time of each writer was its login.
+    let rows: u32 = pair.replica.query("select count(*) from app.written").trim().parse().unwrap();
+    assert_eq!(rows, acknowledged - 4, "acknowledged rows are where they are read from now on");
+    let changes = tidegate.admin().metric("tidegate_server_role_changes_total", &[]);
+    assert!(changes > 1.5, "{changes} roles have changed");
+    assert_unharmed(&tidegate).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_promoted_for_a_dead_primary_takes_the_writes() {
+    let mut pair = MariaDbPair::start();
+    let tidegate = discover(&pair, "");
+    let writers = Writers::start(&tidegate, 4).await;
+    writers.progress(100);
+    pair.primary.kill();
+    pair.replica.execute("stop slave; reset slave all; set global read_only = 0");
+    wait_for_promotion(&tidegate, &pair.replica.address());
+    writers.progress(100);
+    let (acknowledged, errors) = writers.stop().await;
+    eprintln!("{acknowledged} rows, errors {errors:?}");
+    let unknown: Vec<_> =
+        errors.keys().filter(|kind| !["2003", "2013"].contains(&&***kind)).collect();
+    assert_eq!(unknown, Vec::<&String>::new());
+    // What was on its way when the primary died may have been carried out or not.
+    assert!(errors.get("2013").is_none_or(|lost| *lost <= 4), "{errors:?}");
+    // Nor does it take over when it comes back as it was.
+    pair.primary.start_again();
+    tidegate.wait_for_log(&["a second server can be written to", &pair.primary.address()]);
+    let mut connection = connect(&tidegate, "app").await;
+    assert_eq!(answered_by(&mut connection).await, REPLICA_ID);
+}
+
+#[tokio::test]
+async fn sessions_move_to_the_new_primary_but_not_in_the_middle_of_a_transaction() {
+    let pair = MariaDbPair::start();
+    let tidegate = discover(&pair, "");
+    let mut free = connect(&tidegate, "app").await;
+    run(&mut free, "create table t (a int) engine=InnoDB").await;
+    let mut bound = connect(&tidegate, "app").await;
+    run(&mut bound, "begin").await;
+    run(&mut bound, "insert into t values (1)").await;
+    pair.switch_over();
+    wait_for_promotion(&tidegate, &pair.replica.address());
+    assert_eq!(answered_by(&mut free).await, REPLICA_ID);
+    assert_eq!(answered_by(&mut bound).await, PRIMARY_ID);
+    let refused = bound.query_drop("insert into t values (2)").await.unwrap_err();
+    assert_eq!(server_error(&refused).0, 1290, "{refused}");
+    run(&mut bound, "rollback").await;
+    assert_eq!(answered_by(&mut bound).await, REPLICA_ID);
+    run(&mut bound, "insert into t values (3)").await;
+    assert_eq!(value::<u32>(&mut free, "select sum(a) from t").await, 3);
+}
+
+#[tokio::test]
+async fn a_replica_that_lags_serves_no_reads_until_it_has_caught_up() {
+    let pair = MariaDbPair::start();
+    let tidegate = read_replicas(&pair, "max_lag = \"1s\"");
+    let mut connection = connect(&tidegate, "").await;
+    until_answered_by(&mut connection, REPLICA_ID).await;
+    pair.replica.execute("stop slave; change master to master_delay=600; start slave");
+    pair.primary.execute("create table app.late (a int)");
+    until_answered_by(&mut connection, PRIMARY_ID).await;
+    let replica = label(&pair.replica.address());
+    let lag = tidegate.admin().metric("tidegate_server_replication_lag_seconds", &[&replica]);
+    assert!(lag > 1.5, "{lag}");
+    assert!(tidegate.admin().metric("tidegate_server_fit", &[&replica]) < 0.5);
+    tidegate.wait_for_log(&["left out of reads", "behind", &pair.replica.address()]);
+    pair.replica.execute("stop slave; change master to master_delay=0; start slave");
+    until_answered_by(&mut connection, REPLICA_ID).await;
+    tidegate.wait_for_log(&["takes reads again", &pair.replica.address()]);
+}
+
+#[tokio::test]
+async fn a_replica_that_does_not_replicate_is_the_last_to_be_read_from() {
+    let mut pair = MariaDbPair::start();
+    let tidegate = read_replicas(&pair, "");
+    let mut connection = connect(&tidegate, "app").await;
+    until_answered_by(&mut connection, REPLICA_ID).await;
+    pair.replica.execute("stop slave sql_thread");
+    until_answered_by(&mut connection, PRIMARY_ID).await;
+    tidegate.wait_for_log(&["left out of reads", "replication is stopped"]);
+    pair.replica.execute("start slave sql_thread");
+    until_answered_by(&mut connection, REPLICA_ID).await;
+
+    pair.primary.execute("create table app.t (a int primary key)");
+    pair.wait_for_replica();
+    pair.replica.execute("set sql_log_bin = 0; insert into app.t values (1)");
+    pair.primary.execute("insert into app.t values (1)");
+    until_answered_by(&mut connection, PRIMARY_ID).await;
+    tidegate.wait_for_log(&["left out of reads", "broken by error 1062"]);
+
+    pair.primary.kill();
+    assert_eq!(answered_by(&mut connection).await, REPLICA_ID, "better than nobody");
+    let mut newcomer = connect(&tidegate, "app").await;
+    assert_eq!(answered_by(&mut newcomer).await, REPLICA_ID);
+}
+
+#[tokio::test]
+async fn of_two_servers_that_can_be_written_to_the_primary_stays_it() {
+    let mut pair = MariaDbPair::start();
+    let tidegate = discover(&pair, "");
+    let mut connection = connect(&tidegate, "app").await;
+    assert_eq!(answered_by(&mut connection).await, PRIMARY_ID);
+    pair.replica.execute("set global read_only = 0");
+    tidegate.wait_for_log(&["a second server can be written to", &pair.replica.address()]);
+    for _ in 0..10 {
+        let mut newcomer = connect(&tidegate, "app").await;
+        assert_eq!(answered_by(&mut newcomer).await, PRIMARY_ID);
+    }
+    let replica = label(&pair.replica.address());
+    assert!(tidegate.admin().metric("tidegate_server_primary", &[&replica]) < 0.5);
+    // It still follows the primary, so its `read_only` may only have been forgotten.
+    pair.primary.kill();
+    let up = "tidegate_server_up";
+    tidegate.admin().wait_for_metric(up, &[&label(&pair.primary.address())], |up| up < 0.5);
+    let mut newcomer = connect(&tidegate, "app").await;
+    let refused = newcomer.query_drop("create table forked (a int)").await.unwrap_err();
+    assert_eq!(server_error(&refused).0, 2003, "{refused}");
+    pair.replica.execute("stop slave");
+    wait_for_promotion(&tidegate, &pair.replica.address());
+    assert_eq!(answered_by(&mut newcomer).await, REPLICA_ID);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_primary_statements_wait_a_little_and_fail_clearly() {
+    let pair = MariaDbPair::start();
+    let setup = Setup::discovering(&pair).pool("{ max = 5, wait = \"700ms\" }");
+    let tidegate = Tidegate::start(setup);
+    let mut connection = connect(&tidegate, "app").await;
+    run(&mut connection, "create table t (a int)").await;
+    pair.primary.execute("set global read_only = 1");
+    tidegate.wait_for_log(&["can no longer be written to", &pair.primary.address()]);
+    let started = Instant::now();
+    let refused = connection.query_drop("insert into t values (1)").await.unwrap_err();
+    assert_eq!(server_error(&refused).0, 2003, "{refused}");
+    assert!(server_error(&refused).1.contains("has no primary"), "{refused}");
+    let waited = started.elapsed();
+    assert!((Duration::from_millis(700)..Duration::from_secs(5)).contains(&waited), "{waited:?}");
+    // The session goes on, and what waits is served as soon as there is a primary again.
+    let mut writing = tokio::spawn(async move {
+        let started = Instant::now();
+        while let Err(error) = connection.query_drop("insert into t values (2)").await {
+            assert_eq!(server_error(&error).0, 2003, "{error}");
+            assert!(started.elapsed() < PATIENCE, "{error}");
+        }
+        value::<u32>(&mut connection, "select a from t").await
+    });
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut writing).await.is_err());
+    pair.primary.execute("set global read_only = 0");
+    assert_eq!(writing.await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_see_the_replication_is_told_once() {
+    let pair = MariaDbPair::start();
+    let (user, password) = users::READER;
+    let setup =
+        Setup::new(&[(pair.primary.address(), "discover"), (pair.replica.address(), "discover")])
+            .quick_probes()
+            .upstream(&format!("account = {{ user = {user:?}, password = {password:?} }}"))
+            .upstream("max_lag = \"1s\"")
+            .sidecar("route-all", &format!("[config]\ntarget = \"{UPSTREAM}/replica\"\n"));
+    let tidegate = Tidegate::start_with_plugins(setup, &[("route-all", "route-all")]);
+    let mut connection = connect(&tidegate, "").await;
+    pair.replica.execute("stop slave");
+    for _ in 0..20 {
+        assert_eq!(answered_by(&mut connection).await, REPLICA_ID);
+    }
+    let connections = "tidegate_server_statements_total";
+    wait_for("some probes", || (tidegate.admin().metric(connections, &[]) > 19.0).then_some(()));
+    let told = tidegate.log().iter().filter(|line| line.contains("lag is not known")).count();
+    assert_eq!(told, 2, "once for each server");
+}
