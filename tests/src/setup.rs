@@ -58,7 +58,7 @@ impl Setup {
 
     /// As [`Self::pair`], but tidegate has to find out which is which, and asks often.
     #[must_use]
-    pub fn discovering(pair: &MariaDbPair) -> Self {
+    pub fn discovering<P: Programs>(pair: &Pair<P>) -> Self {
         Self::new(&[(pair.primary.address(), "discover"), (pair.replica.address(), "discover")])
             .account()
             .quick_probes()

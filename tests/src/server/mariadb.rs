@@ -35,12 +35,18 @@ impl Programs for MariaDbPrograms {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 
+    /// What a former primary has, its binary log knows.
     fn follow(port: u16) -> String {
         format!(
-            "change master to master_host='127.0.0.1', master_port={port}, master_user='repl', \
+            "set global gtid_slave_pos = @@gtid_binlog_pos; \
+             change master to master_host='127.0.0.1', master_port={port}, master_user='repl', \
              master_password='replpw', master_use_gtid=slave_pos, master_connect_retry=1; \
              start slave"
         )
+    }
+
+    fn delay(seconds: u32) -> String {
+        format!("stop replica; change master to master_delay={seconds}; start replica")
     }
 
     fn replicates(answer: &str) -> bool {

@@ -65,6 +65,10 @@ impl Programs for MySqlPrograms {
         )
     }
 
+    fn delay(seconds: u32) -> String {
+        format!("stop replica; change replication source to source_delay={seconds}; start replica")
+    }
+
     /// The eleventh and the twelfth column tell of the two threads that do the work.
     fn replicates(answer: &str) -> bool {
         answer.split('\t').skip(10).take(2).eq(["Yes", "Yes"])

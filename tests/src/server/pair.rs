@@ -63,9 +63,18 @@ impl<P: Programs> Pair<P> {
     pub fn switch_over(&self) {
         self.primary.execute("set global read_only = 1");
         self.wait_for_replica();
-        self.replica.execute("stop slave; reset slave all; set global read_only = 0");
-        self.primary.execute("set global gtid_slave_pos = @@gtid_binlog_pos");
+        self.promote();
         follow(&self.primary, &self.replica);
+    }
+
+    /// The replica follows nobody any more and can be written to.
+    pub fn promote(&self) {
+        self.replica.execute("stop replica; reset replica all; set global read_only = 0");
+    }
+
+    /// The replica executes everything so many seconds late.
+    pub fn delay(&self, seconds: u32) {
+        self.replica.execute(&P::delay(seconds));
     }
 
     /// Makes a database for one test, on both servers.

@@ -32,6 +32,9 @@ pub trait Programs: Debug + Sized + 'static {
     /// Statements by which a server becomes the replica of the one at this port.
     fn follow(port: u16) -> String;
 
+    /// Statements by which a replica executes everything so many seconds late.
+    fn delay(seconds: u32) -> String;
+
     /// Whether the answer to [`Self::REPLICATION`] says that it runs.
     fn replicates(answer: &str) -> bool;
 

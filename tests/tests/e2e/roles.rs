@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error};
 use tidegate_tests::clients::Login;
-use tidegate_tests::mariadb::{PRIMARY_ID, REPLICA_ID, users};
+use tidegate_tests::server::{PRIMARY_ID, Pair, Programs, REPLICA_ID, users};
 use tidegate_tests::setup::UPSTREAM;
 use tidegate_tests::{MariaDbPair, PATIENCE, Setup, Tidegate, wait_for};
 
@@ -16,16 +16,10 @@ use crate::support::{
     answered_by, assert_unharmed, connect, run, server_error, try_connect, value,
 };
 
-/// In front of a pair whose roles are discovered.
-fn discover(pair: &MariaDbPair, upstream: &str) -> Tidegate {
-    Tidegate::start(Setup::discovering(pair).upstream(upstream))
-}
-
-/// As [`discover`], with every statement sent to a replica.
-fn read_replicas(pair: &MariaDbPair, upstream: &str) -> Tidegate {
-    let setup = Setup::discovering(pair)
-        .upstream(upstream)
-        .sidecar("route-all", &format!("[config]\ntarget = \"{UPSTREAM}/replica\"\n"));
+/// Has every statement sent to a replica.
+fn read_replicas(setup: Setup) -> Tidegate {
+    let sidecar = format!("[config]\ntarget = \"{UPSTREAM}/replica\"\n");
+    let setup = setup.sidecar("route-all", &sidecar);
     Tidegate::start_with_plugins(setup, &[("route-all", "route-all")])
 }
 
@@ -102,7 +96,13 @@ async fn write(
         }
         let outcome = match &mut session {
             Some(connection) => insert(connection, writer, n).await,
-            None => try_connect(Login::app(port, "app")).await.map(|new| session = Some(new)),
+            None => match try_connect(Login::app(port, "app")).await {
+                Ok(new) => {
+                    session = Some(new);
+                    continue;
+                }
+                Err(error) => Err(error),
+            },
         };
         match outcome {
             Ok(()) => drop(written.fetch_add(1, Ordering::Relaxed)),
@@ -120,10 +120,8 @@ async fn insert(connection: &mut Conn, writer: u32, n: u32) -> Result<(), Error>
     connection.query_drop(format!("insert into written values ({writer}, {n})")).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_switchover_under_load_loses_nothing_and_ends_no_session() {
-    let pair = MariaDbPair::start();
-    let tidegate = discover(&pair, "");
+pub(crate) async fn switch_over_under_load<P: Programs>(pair: &Pair<P>, setup: Setup) {
+    let tidegate = Tidegate::start(setup);
     let writers = Writers::start(&tidegate, 4).await;
     writers.progress(100);
     let started = Instant::now();
@@ -134,32 +132,37 @@ async fn a_switchover_under_load_loses_nothing_and_ends_no_session() {
     let (acknowledged, errors) = writers.stop().await;
     eprintln!("{acknowledged} rows, switched over in {took:?}, errors {errors:?}");
     // Until the probe, the old primary refuses by itself; between the two, there is none.
-    let unknown: Vec<_> =
-        errors.keys().filter(|kind| !["1290", "2003"].contains(&&***kind)).collect();
-    assert_eq!(unknown, Vec::<&String>::new());
-    // The first time of each writer was its login.
+    assert_only(&errors, &["1290", "2003"]);
     let rows: u32 = pair.replica.query("select count(*) from app.written").trim().parse().unwrap();
-    assert_eq!(rows, acknowledged - 4, "acknowledged rows are where they are read from now on");
+    assert_eq!(rows, acknowledged, "acknowledged rows are where they are read from now on");
     let changes = tidegate.admin().metric("tidegate_server_role_changes_total", &[]);
     assert!(changes > 1.5, "{changes} roles have changed");
     assert_unharmed(&tidegate).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_promoted_for_a_dead_primary_takes_the_writes() {
-    let mut pair = MariaDbPair::start();
-    let tidegate = discover(&pair, "");
+async fn a_switchover_under_load_loses_nothing_and_ends_no_session() {
+    let pair = MariaDbPair::start();
+    switch_over_under_load(&pair, Setup::discovering(&pair)).await;
+}
+
+#[track_caller]
+fn assert_only(errors: &BTreeMap<String, u32>, kinds: &[&str]) {
+    let other = errors.keys().find(|kind| !kinds.contains(&&***kind));
+    assert_eq!(other, None, "{errors:?}");
+}
+
+pub(crate) async fn promote_for_a_dead_primary<P: Programs>(mut pair: Pair<P>, setup: Setup) {
+    let tidegate = Tidegate::start(setup);
     let writers = Writers::start(&tidegate, 4).await;
     writers.progress(100);
     pair.primary.kill();
-    pair.replica.execute("stop slave; reset slave all; set global read_only = 0");
+    pair.promote();
     wait_for_promotion(&tidegate, &pair.replica.address());
     writers.progress(100);
     let (acknowledged, errors) = writers.stop().await;
     eprintln!("{acknowledged} rows, errors {errors:?}");
-    let unknown: Vec<_> =
-        errors.keys().filter(|kind| !["2003", "2013"].contains(&&***kind)).collect();
-    assert_eq!(unknown, Vec::<&String>::new());
+    assert_only(&errors, &["2003", "2013"]);
     // What was on its way when the primary died may have been carried out or not.
     assert!(errors.get("2013").is_none_or(|lost| *lost <= 4), "{errors:?}");
     // Nor does it take over when it comes back as it was.
@@ -169,10 +172,15 @@ async fn a_replica_promoted_for_a_dead_primary_takes_the_writes() {
     assert_eq!(answered_by(&mut connection).await, REPLICA_ID);
 }
 
-#[tokio::test]
-async fn sessions_move_to_the_new_primary_but_not_in_the_middle_of_a_transaction() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_promoted_for_a_dead_primary_takes_the_writes() {
     let pair = MariaDbPair::start();
-    let tidegate = discover(&pair, "");
+    let setup = Setup::discovering(&pair);
+    promote_for_a_dead_primary(pair, setup).await;
+}
+
+pub(crate) async fn move_between_transactions<P: Programs>(pair: &Pair<P>, setup: Setup) {
+    let tidegate = Tidegate::start(setup);
     let mut free = connect(&tidegate, "app").await;
     run(&mut free, "create table t (a int) engine=InnoDB").await;
     let mut bound = connect(&tidegate, "app").await;
@@ -191,34 +199,42 @@ async fn sessions_move_to_the_new_primary_but_not_in_the_middle_of_a_transaction
 }
 
 #[tokio::test]
-async fn a_replica_that_lags_serves_no_reads_until_it_has_caught_up() {
+async fn sessions_move_to_the_new_primary_but_not_in_the_middle_of_a_transaction() {
     let pair = MariaDbPair::start();
-    let tidegate = read_replicas(&pair, "max_lag = \"1s\"");
+    move_between_transactions(&pair, Setup::discovering(&pair)).await;
+}
+
+pub(crate) async fn leave_out_who_lags<P: Programs>(pair: &Pair<P>, setup: Setup) {
+    let tidegate = read_replicas(setup.upstream("max_lag = \"1s\""));
     let mut connection = connect(&tidegate, "").await;
     until_answered_by(&mut connection, REPLICA_ID).await;
-    pair.replica.execute("stop slave; change master to master_delay=600; start slave");
+    pair.delay(600);
     pair.primary.execute("create table app.late (a int)");
     until_answered_by(&mut connection, PRIMARY_ID).await;
+    tidegate.wait_for_log(&["left out of reads", "behind", &pair.replica.address()]);
     let replica = label(&pair.replica.address());
     let lag = tidegate.admin().metric("tidegate_server_replication_lag_seconds", &[&replica]);
     assert!(lag > 1.5, "{lag}");
     assert!(tidegate.admin().metric("tidegate_server_fit", &[&replica]) < 0.5);
-    tidegate.wait_for_log(&["left out of reads", "behind", &pair.replica.address()]);
-    pair.replica.execute("stop slave; change master to master_delay=0; start slave");
+    pair.delay(0);
     until_answered_by(&mut connection, REPLICA_ID).await;
     tidegate.wait_for_log(&["takes reads again", &pair.replica.address()]);
 }
 
 #[tokio::test]
-async fn a_replica_that_does_not_replicate_is_the_last_to_be_read_from() {
-    let mut pair = MariaDbPair::start();
-    let tidegate = read_replicas(&pair, "");
+async fn a_replica_that_lags_serves_no_reads_until_it_has_caught_up() {
+    let pair = MariaDbPair::start();
+    leave_out_who_lags(&pair, Setup::discovering(&pair)).await;
+}
+
+pub(crate) async fn leave_out_who_does_not_follow<P: Programs>(mut pair: Pair<P>, setup: Setup) {
+    let tidegate = read_replicas(setup);
     let mut connection = connect(&tidegate, "app").await;
     until_answered_by(&mut connection, REPLICA_ID).await;
-    pair.replica.execute("stop slave sql_thread");
+    pair.replica.execute("stop replica sql_thread");
     until_answered_by(&mut connection, PRIMARY_ID).await;
     tidegate.wait_for_log(&["left out of reads", "replication is stopped"]);
-    pair.replica.execute("start slave sql_thread");
+    pair.replica.execute("start replica sql_thread");
     until_answered_by(&mut connection, REPLICA_ID).await;
 
     pair.primary.execute("create table app.t (a int primary key)");
@@ -235,9 +251,16 @@ async fn a_replica_that_does_not_replicate_is_the_last_to_be_read_from() {
 }
 
 #[tokio::test]
+async fn a_replica_that_does_not_replicate_is_the_last_to_be_read_from() {
+    let pair = MariaDbPair::start();
+    let setup = Setup::discovering(&pair);
+    leave_out_who_does_not_follow(pair, setup).await;
+}
+
+#[tokio::test]
 async fn of_two_servers_that_can_be_written_to_the_primary_stays_it() {
     let mut pair = MariaDbPair::start();
-    let tidegate = discover(&pair, "");
+    let tidegate = Tidegate::start(Setup::discovering(&pair));
     let mut connection = connect(&tidegate, "app").await;
     assert_eq!(answered_by(&mut connection).await, PRIMARY_ID);
     pair.replica.execute("set global read_only = 0");

@@ -3,4 +3,5 @@
 mod auth;
 mod clients;
 mod harness;
+mod roles;
 mod sessions;
