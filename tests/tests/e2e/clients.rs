@@ -16,12 +16,15 @@ struct Way {
 }
 
 /// Every client goes each of them.
-const WAYS: [Way; 2] = [
+const WAYS: [Way; 3] = [
     Way { name: "plain", pool: SESSION, plugins: false, tls: false },
     Way { name: "plugins", pool: SESSION, plugins: true, tls: true },
+    Way { name: "pooled", pool: TRANSACTION, plugins: true, tls: true },
 ];
 
-const SESSION: &str = "{ max = 50, wait = \"5s\" }";
+const SESSION: &str = "{ mode = \"session\", max = 50, wait = \"5s\" }";
+/// Fewer connections than some of the clients open.
+const TRANSACTION: &str = "{ mode = \"transaction\", max = 4, wait = \"5s\" }";
 
 impl Way {
     /// A proxy in front of both servers, which are reached by TLS in any case.

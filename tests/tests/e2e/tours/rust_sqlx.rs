@@ -36,6 +36,12 @@ async fn tour(login: Login<'_>) -> Result<()> {
     transactions(&pool).await?;
     large_results(&pool).await?;
     many_at_a_time(&pool).await;
+    // What was abandoned was rolled back; the transaction has it read where it was written.
+    let mut transaction = pool.begin().await?;
+    let sold = sqlx::query_scalar("select count(*) from sqlx_things where sold");
+    let sold: i64 = sold.fetch_one(&mut *transaction).await?;
+    assert_eq!(sold, 2);
+    transaction.rollback().await?;
     pool.close().await;
     Ok(())
 }
@@ -96,11 +102,12 @@ async fn transactions(pool: &MySqlPool) -> Result<()> {
     assert_eq!(gone.rows_affected(), 2);
     inner.rollback().await?;
     transaction.commit().await?;
-    let abandoned = pool.begin().await?;
-    drop(abandoned);
     let sold: i64 =
         sqlx::query_scalar("select count(*) from sqlx_things where sold").fetch_one(pool).await?;
     assert_eq!(sold, 2);
+    let mut abandoned = pool.begin().await?;
+    sqlx::query("update sqlx_things set sold = false").execute(&mut *abandoned).await?;
+    drop(abandoned);
     Ok(())
 }
 
