@@ -13,13 +13,14 @@ struct Way {
     pool: &'static str,
     plugins: bool,
     tls: bool,
+    compress: bool,
 }
 
 /// Every client goes each of them.
 const WAYS: [Way; 3] = [
-    Way { name: "plain", pool: SESSION, plugins: false, tls: false },
-    Way { name: "plugins", pool: SESSION, plugins: true, tls: true },
-    Way { name: "pooled", pool: TRANSACTION, plugins: true, tls: true },
+    Way { name: "plain", pool: SESSION, plugins: false, tls: false, compress: true },
+    Way { name: "plugins", pool: SESSION, plugins: true, tls: true, compress: false },
+    Way { name: "pooled", pool: TRANSACTION, plugins: true, tls: true, compress: true },
 ];
 
 const SESSION: &str = "{ mode = \"session\", max = 50, wait = \"5s\" }";
@@ -64,7 +65,7 @@ pub(crate) fn take<P: Programs>(
         let tidegate = way.start(setup());
         let database = format!("{client}_{}", way.name);
         let login = Login::app(tidegate.port(), pair.database(&database));
-        tour(if way.tls { login.with_tls() } else { login });
+        tour(Login { tls: way.tls, compress: way.compress, ..login });
     }
 }
 
