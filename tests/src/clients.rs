@@ -17,6 +17,8 @@ pub struct Login<'a> {
     pub database: &'a str,
     /// Use TLS, and verify the certificate against the tests' authority.
     pub tls: bool,
+    /// Ask for compression, where the client can.
+    pub compress: bool,
 }
 
 impl<'a> Login<'a> {
@@ -24,13 +26,19 @@ impl<'a> Login<'a> {
     #[must_use]
     pub fn app(port: u16, database: &'a str) -> Self {
         let (user, password) = crate::server::users::APP;
-        Self { port, user, password, database, tls: false }
+        Self { port, user, password, database, tls: false, compress: false }
     }
 
     /// The same with TLS.
     #[must_use]
     pub fn with_tls(self) -> Self {
         Self { tls: true, ..self }
+    }
+
+    /// The same with compression.
+    #[must_use]
+    pub fn with_compression(self) -> Self {
+        Self { compress: true, ..self }
     }
 }
 
@@ -47,6 +55,9 @@ pub fn mariadb_program(name: &str, login: Login<'_>) -> Command {
     } else {
         command.arg("--skip-ssl");
     }
+    if login.compress {
+        command.arg("--compress");
+    }
     command
 }
 
@@ -59,6 +70,11 @@ pub fn mysql_program(name: &str, login: Login<'_>) -> Command {
     let mut command = Command::new(find_mysql_program(name));
     logged_in(&mut command, login);
     command.arg(if login.tls { "--ssl-mode=VERIFY_IDENTITY" } else { "--ssl-mode=DISABLED" });
+    command.arg(if login.compress {
+        "--compression-algorithms=zstd"
+    } else {
+        "--compression-algorithms=uncompressed"
+    });
     command
 }
 
@@ -136,6 +152,7 @@ pub fn sysbench(login: Login<'_>, workload: &str, arguments: &[&str], step: &str
     command.arg(format!("--mysql-user={}", login.user));
     command.arg(format!("--mysql-password={}", login.password));
     command.arg(format!("--mysql-db={}", login.database));
+    command.arg(if login.compress { "--mysql-compression=on" } else { "--mysql-compression=off" });
     succeed(command.args(arguments).arg(step))
 }
 
@@ -162,6 +179,9 @@ fn with_login<'a>(command: &'a mut Command, login: Login<'_>) -> &'a mut Command
     command.env("TIDEGATE_DATABASE", login.database);
     if login.tls {
         command.env("TIDEGATE_CA", Certificates::shared().ca());
+    }
+    if login.compress {
+        command.env("TIDEGATE_COMPRESS", "1");
     }
     command
 }

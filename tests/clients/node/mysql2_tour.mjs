@@ -21,6 +21,7 @@ const settings = {
   supportBigNumbers: true,
   multipleStatements: true,
   namedPlaceholders: true,
+  compress: "TIDEGATE_COMPRESS" in environment,
   ...(authority ? { ssl: { ca: readFileSync(authority), verifyIdentity: false } } : {}),
 };
 

@@ -26,6 +26,8 @@ def settings(pure):
         "database": login.DATABASE,
         "charset": "utf8mb4",
         "use_pure": pure,
+        # The Python code reads no packet that comes in more than two compressed pieces.
+        "compress": login.COMPRESS and not pure,
         **(tls or {"ssl_disabled": True}),
     }
 

@@ -18,6 +18,7 @@ def connect(**more):
         database=login.DATABASE,
         charset="utf8mb4",
         client_flag=CLIENT.MULTI_STATEMENTS,
+        compress=login.COMPRESS,
         **(tls if login.AUTHORITY else {"ssl_mode": "DISABLED"}),
         **more,
     )

@@ -32,6 +32,8 @@ def engine_of(driver):
         {"charset": "utf8mb4"},
     )
     arguments = tls_of(driver) if login.AUTHORITY else {}
+    if login.COMPRESS and driver == "mysqldb":
+        arguments["compress"] = True
     return sa.create_engine(url, pool_size=2, pool_pre_ping=True, connect_args=arguments)
 
 

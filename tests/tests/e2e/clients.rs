@@ -13,15 +13,19 @@ struct Way {
     pool: &'static str,
     plugins: bool,
     tls: bool,
+    compress: bool,
 }
 
 /// Every client goes each of them.
-const WAYS: [Way; 2] = [
-    Way { name: "plain", pool: SESSION, plugins: false, tls: false },
-    Way { name: "plugins", pool: SESSION, plugins: true, tls: true },
+const WAYS: [Way; 3] = [
+    Way { name: "plain", pool: SESSION, plugins: false, tls: false, compress: true },
+    Way { name: "plugins", pool: SESSION, plugins: true, tls: true, compress: false },
+    Way { name: "pooled", pool: TRANSACTION, plugins: true, tls: true, compress: true },
 ];
 
-const SESSION: &str = "{ max = 50, wait = \"5s\" }";
+const SESSION: &str = "{ mode = \"session\", max = 50, wait = \"5s\" }";
+/// Fewer connections than some of the clients open.
+const TRANSACTION: &str = "{ mode = \"transaction\", max = 4, wait = \"5s\" }";
 
 impl Way {
     /// A proxy in front of both servers, which are reached by TLS in any case.
@@ -61,7 +65,7 @@ pub(crate) fn take<P: Programs>(
         let tidegate = way.start(setup());
         let database = format!("{client}_{}", way.name);
         let login = Login::app(tidegate.port(), pair.database(&database));
-        tour(if way.tls { login.with_tls() } else { login });
+        tour(Login { tls: way.tls, compress: way.compress, ..login });
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Error, Opts, OptsBuilder, SslOpts};
+use mysql_async::{Compression, Conn, Error, Opts, OptsBuilder, SslOpts};
 use tidegate_tests::Tidegate;
 use tidegate_tests::certificates::Certificates;
 use tidegate_tests::clients::Login;
@@ -18,7 +18,8 @@ pub(crate) fn options(login: Login<'_>) -> OptsBuilder {
         .db_name((!login.database.is_empty()).then_some(login.database))
         .prefer_socket(false)
         .max_allowed_packet(Some(64 << 20))
-        .wait_timeout(Some(600));
+        .wait_timeout(Some(600))
+        .compression(login.compress.then(Compression::default));
     if login.tls { options.ssl_opts(trusting(Certificates::shared().ca())) } else { options }
 }
 

@@ -25,6 +25,7 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "charset": "utf8mb4",
+            "compress": login.COMPRESS,
             "isolation_level": "repeatable read",
             "init_command": "set sql_mode = 'STRICT_TRANS_TABLES'",
             **(tls if login.AUTHORITY else {"ssl_mode": "DISABLED"}),

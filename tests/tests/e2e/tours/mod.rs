@@ -9,6 +9,7 @@ mod rust_sqlx;
 use std::process::Output;
 
 use tidegate_tests::clients::{self, Login, node, python};
+use tidegate_tests::wait_for;
 
 pub(crate) use dump::{mariadb_dump, mysqldump};
 pub(crate) use rust_mysql_async::mysql_async;
@@ -61,6 +62,13 @@ fn command_line(run: impl Fn(&str) -> Output) {
 pub(crate) fn sysbench(login: Login<'_>) {
     let tables = ["--tables=2", "--table-size=1000"];
     clients::sysbench(login, "oltp_read_write", &tables, "prepare");
+    // The last that was done; whoever reads from a replica must wait for it.
+    let indices = "select count(*) from information_schema.statistics
+        where table_schema = database() and index_name = 'k_2'";
+    wait_for("the last index of sysbench", || {
+        let output = clients::mariadb(login, indices);
+        (String::from_utf8_lossy(&output.stdout).trim() == "1").then_some(())
+    });
     for mode in ["--db-ps-mode=auto", "--db-ps-mode=disable"] {
         let load = [tables[0], tables[1], "--threads=4", "--time=3", mode];
         let report = clients::sysbench(login, "oltp_read_write", &load, "run");

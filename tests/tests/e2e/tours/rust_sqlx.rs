@@ -26,7 +26,8 @@ async fn tour(login: Login<'_>) -> Result<()> {
         .database(login.database)
         .ssl_mode(if login.tls { MySqlSslMode::VerifyIdentity } else { MySqlSslMode::Disabled })
         .ssl_ca(Certificates::shared().ca());
-    let pool = MySqlPoolOptions::new().max_connections(3).connect_with(options).await?;
+    // One connection reads what it has written, wherever others are sent for it.
+    let pool = MySqlPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
     let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/rust/migrations");
     let migrator = Migrator::new(migrations).await?;
     migrator.run(&pool).await?;
@@ -35,6 +36,8 @@ async fn tour(login: Login<'_>) -> Result<()> {
     errors(&pool).await;
     transactions(&pool).await?;
     large_results(&pool).await?;
+    pool.close().await;
+    let pool = MySqlPoolOptions::new().max_connections(6).connect_with(options).await?;
     many_at_a_time(&pool).await;
     pool.close().await;
     Ok(())
@@ -96,7 +99,8 @@ async fn transactions(pool: &MySqlPool) -> Result<()> {
     assert_eq!(gone.rows_affected(), 2);
     inner.rollback().await?;
     transaction.commit().await?;
-    let abandoned = pool.begin().await?;
+    let mut abandoned = pool.begin().await?;
+    sqlx::query("update sqlx_things set sold = false").execute(&mut *abandoned).await?;
     drop(abandoned);
     let sold: i64 =
         sqlx::query_scalar("select count(*) from sqlx_things where sold").fetch_one(pool).await?;
