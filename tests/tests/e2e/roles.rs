@@ -12,6 +12,7 @@ use tidegate_tests::server::{PRIMARY_ID, Pair, Programs, REPLICA_ID, users};
 use tidegate_tests::setup::UPSTREAM;
 use tidegate_tests::{MariaDbPair, PATIENCE, Setup, Tidegate, wait_for};
 
+use crate::routing::split_config;
 use crate::support::{
     answered_by, assert_unharmed, connect, run, server_error, try_connect, value,
 };
@@ -225,6 +226,35 @@ pub(crate) async fn leave_out_who_lags<P: Programs>(pair: &Pair<P>, setup: Setup
 async fn a_replica_that_lags_serves_no_reads_until_it_has_caught_up() {
     let pair = MariaDbPair::start();
     leave_out_who_lags(&pair, Setup::discovering(&pair)).await;
+}
+
+pub(crate) async fn read_after_write<P: Programs>(pair: &Pair<P>, setup: Setup) {
+    let wait = "read_after_write_wait = \"200ms\"";
+    let setup = setup.upstream("read_after_write = \"gtid\"").upstream(wait);
+    let sidecar = split_config("0s");
+    let setup = setup.sidecar("read-write-split", &sidecar);
+    let plugins = [("read-write-split", "read-write-split")];
+    let tidegate = Tidegate::start_with_plugins(setup, &plugins);
+    pair.primary.execute("create table app.mine (a int)");
+    pair.wait_for_replica();
+    let mut writer = connect(&tidegate, "app").await;
+    let mut reader = connect(&tidegate, "app").await;
+    until_answered_by(&mut reader, REPLICA_ID).await;
+    pair.delay(600);
+    run(&mut writer, "insert into mine values (1)").await;
+    assert_eq!(value::<u32>(&mut writer, "select count(*) from mine").await, 1);
+    assert_eq!(answered_by(&mut writer).await, PRIMARY_ID);
+    assert_eq!(value::<u32>(&mut reader, "select count(*) from mine").await, 0);
+    assert_eq!(answered_by(&mut reader).await, REPLICA_ID);
+    pair.delay(0);
+    until_answered_by(&mut writer, REPLICA_ID).await;
+    assert_eq!(value::<u32>(&mut writer, "select count(*) from mine").await, 1);
+}
+
+#[tokio::test]
+async fn a_session_reads_what_it_has_written_where_it_has_arrived() {
+    let pair = MariaDbPair::start();
+    read_after_write(&pair, Setup::discovering(&pair)).await;
 }
 
 pub(crate) async fn leave_out_who_does_not_follow<P: Programs>(mut pair: Pair<P>, setup: Setup) {

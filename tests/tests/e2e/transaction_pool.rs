@@ -214,16 +214,16 @@ async fn prepared_statements_survive_and_are_shared() {
     let mut one = connect(&tidegate, "pool_prepared").await;
     let mut other = connect(&tidegate, "pool_prepared").await;
     let mut prepared = Vec::new();
-    for n in 0..5 {
+    for n in 0_i32..5 {
         let text = format!("select ? + {n}");
         prepared.push((n, one.prep(&text).await.unwrap(), other.prep(&text).await.unwrap()));
     }
     for _ in 0..2 {
         for (n, mine, theirs) in &prepared {
-            let sum: Option<i64> = one.exec_first(mine, (10,)).await.unwrap();
+            let sum: Option<i32> = one.exec_first(mine, (10,)).await.unwrap();
             assert_eq!(sum, Some(10 + n));
             let sum: Option<f64> = other.exec_first(theirs, (0.5,)).await.unwrap();
-            assert_eq!(sum, Some(0.5 + f64::from(*n as i32)));
+            assert_eq!(sum, Some(0.5 + f64::from(*n)));
         }
     }
     // What was prepared in one database is not looked for in another.

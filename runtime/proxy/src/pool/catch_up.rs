@@ -10,6 +10,10 @@ use tracing::debug;
 use super::server::Leased;
 use super::server_conn::ServerLost;
 
+/// Answers what a server has executed: MySQL, MariaDB.
+pub(crate) const LAST_TRANSACTIONS: [&str; 2] =
+    ["SELECT @@global.gtid_executed", "SELECT @@global.gtid_binlog_pos"];
+
 /// The server keeps the time; so much later than that, it is not going to answer.
 const GRACE: Duration = Duration::from_secs(1);
 

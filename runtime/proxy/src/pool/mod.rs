@@ -20,6 +20,7 @@ mod statements;
 mod upstream;
 mod watch;
 
+pub(crate) use catch_up::LAST_TRANSACTIONS;
 pub(crate) use dial::{DialError, Identity};
 pub(crate) use probe::{probe_forever, service};
 pub(crate) use server::{Borrower, LAST_INSERT_ID, LeaseError, Leased, Server};

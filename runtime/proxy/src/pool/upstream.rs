@@ -123,7 +123,6 @@ impl Upstream {
     }
 
     /// Lends a connection to a replica that has executed `written`, or to the primary.
-    #[allow(dead_code, reason = "for sessions that track what they write")]
     pub(crate) async fn lease_after(
         &self,
         written: &GtidSet,
@@ -143,7 +142,6 @@ impl Upstream {
     }
 
     /// What some replica is not known to have executed yet; the rest can be forgotten.
-    #[allow(dead_code, reason = "for sessions that track what they write")]
     pub(crate) fn still_missing(&self, written: &GtidSet) -> GtidSet {
         let mut missing = GtidSet::default();
         for replica in self.servers.iter().filter(|server| server.role() != Role::Primary) {

@@ -107,14 +107,14 @@ mod tests {
     #[test]
     fn the_forms_of_kill() {
         let id = FIRST_ID + 7;
-        let of = |text: &str| kill(text.replace('N', &id.to_string()).as_bytes());
+        let of = |text: &str| kill(text.replace('#', &id.to_string()).as_bytes());
         let found = |only_query| Some(Kill { id, only_query });
-        assert_eq!(of("KILL N"), found(false));
-        assert_eq!(of("kill query N"), found(true));
-        assert_eq!(of("/* x */ KILL SOFT CONNECTION N"), found(false));
+        assert_eq!(of("KILL #"), found(false));
+        assert_eq!(of("kill query #"), found(true));
+        assert_eq!(of("/* x */ KILL SOFT CONNECTION #"), found(false));
         assert_eq!(of("KILL 5"), None);
         assert_eq!(of("KILL USER app"), None);
-        assert_eq!(of("KILL QUERY ID N"), None);
-        assert_eq!(of("SELECT N"), None);
+        assert_eq!(of("KILL QUERY ID #"), None);
+        assert_eq!(of("SELECT #"), None);
     }
 }

@@ -149,6 +149,7 @@ impl Entered {
             diagnostics: None,
             insert_id: super::InsertId::default(),
             counts: super::Counts::default(),
+            written: super::AllWritten::new(),
             reply_sequence: 1,
         }
     }

@@ -19,6 +19,7 @@ mod reply;
 mod state;
 mod statement;
 mod trace;
+mod written;
 
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ use self::leases::Leases;
 use self::pins::Pins;
 use self::prepared::Prepared;
 use self::state::Counts;
+use self::written::AllWritten;
 use crate::conn::Conn;
 use crate::listener::Listener;
 use crate::pool::{Identity, Settings};
@@ -106,6 +108,7 @@ pub(crate) struct Session {
     diagnostics: Option<Place>,
     insert_id: InsertId,
     counts: Counts,
+    written: AllWritten,
     /// The number of the next reply's first packet: as many as its command had frames.
     reply_sequence: u8,
 }
@@ -188,6 +191,7 @@ impl Session {
         self.diagnostics = None;
         self.insert_id = InsertId::default();
         self.counts = Counts::default();
+        self.written.clear();
         self.context.state.remove(SessionState::IN_TRANSACTION | SessionState::READ_ONLY);
         self.set_database(self.identity.database.clone());
         self.send_ok().await

@@ -45,6 +45,7 @@ impl Session {
         self.settle_transaction(place, kind, summary);
         self.last = Some(place);
         self.settle_counts(place, kind, summary);
+        self.note_written(place, kind);
         if is_change(kind) {
             self.last_change = Some(place);
             self.context.state.insert(SessionState::WROTE);

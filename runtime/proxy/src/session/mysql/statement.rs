@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use tidegate_hook::{Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, Verdict};
+use tidegate_hook::{
+    Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, Target, Verdict,
+};
 use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::packet::ErrPacket;
@@ -14,7 +16,6 @@ use tidegate_sql::{Dialect, Kind, analyze};
 use tracing::{debug, warn};
 
 use super::command::{ClientLost, Head, Rest};
-use super::leases::Held;
 use super::relay::{RelayError, Sides, TimeLimit, relay};
 use super::trace::{Follows, Reading, Trace, trace};
 use super::{End, Session, farewell, reply};
@@ -119,6 +120,22 @@ impl Session {
             Route::Held(_) => self.default,
             Route::To(target) => target,
         };
+        if self.must_follow(target) {
+            return Box::pin(self.place_after_write(target)).await;
+        }
+        self.place_at(target).await
+    }
+
+    pub(super) fn borrower(&self) -> Borrower<'_> {
+        Borrower {
+            identity: &self.identity,
+            credential: &self.credential,
+            state: self.settings.fingerprint(),
+        }
+    }
+
+    /// A connection that serves a target: one that the session holds, or another one.
+    pub(super) async fn place_at(&mut self, target: Target) -> Result<Place, LeaseError> {
         if let Some(place) = self.leases.for_target(target, self.listener.upstreams()) {
             let bound = self.bonds.pin == Some(place) || self.opaque;
             let stale = self.leases.at(place).is_some_and(|held| held.is_stale());
@@ -131,18 +148,13 @@ impl Session {
         }
         let upstream = self.listener.upstreams().get(target.upstream);
         let upstream = upstream.ok_or_else(|| LeaseError::NoServer { target: String::new() })?;
-        let (identity, credential) = (&self.identity, &self.credential);
-        let borrower = Borrower { identity, credential, state: self.settings.fingerprint() };
+        let borrower = self.borrower();
         let leased = match upstream.lease_idle(target.member, borrower) {
             Some(leased) => leased,
             // What is rare is boxed, here and below: an idle session is as large as its largest wait.
             None => Box::pin(upstream.lease(target.member, borrower)).await?,
         };
-        let held = Held::new(leased);
-        let place = held.place;
-        self.leases.drop_at(place);
-        self.leases.add(held);
-        Ok(place)
+        Ok(self.hold(leased))
     }
 
     /// Sends a statement to the connection and relays the reply. `Ok(None)`: it failed, the client
