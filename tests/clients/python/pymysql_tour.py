@@ -1,5 +1,8 @@
 """What applications do through PyMySQL; says "done" at the end."""
 
+import threading
+import time
+
 import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor, SSCursor
@@ -130,10 +133,38 @@ def session_state(connection):
         connection.select_db(login.DATABASE)
 
 
+def interruption(connection):
+    """Another connection ends the statement, then the connection."""
+    over = threading.Event()
+
+    def interrupt():
+        with connect() as other, other.cursor() as cursor:
+            while not over.wait(0.2):
+                cursor.execute(f"kill query {connection.thread_id()}")
+
+    killer = threading.Thread(target=interrupt)
+    killer.start()
+    started = time.monotonic()
+    with connection.cursor() as cursor:
+        # MySQL takes an interrupted sleep for one that has ended early.
+        try:
+            cursor.execute("select sleep(60)")
+        except pymysql.OperationalError as error:
+            assert error.args[0] == 1317, error
+        over.set()
+        killer.join()
+        assert time.monotonic() - started < 50
+        with connect() as other:
+            other.kill(connection.thread_id())
+        # An error may be told before the end comes.
+        while connection.open:
+            try:
+                cursor.execute("select sleep(0.1)")
+            except pymysql.OperationalError as error:
+                assert error.args[0] in (1927, 2006, 2013), error
+
+
 def reconnection(connection):
-    connection.ping()
-    connection.close()
-    assert not connection.open
     connection.connect()
     with connection.cursor() as cursor:
         cursor.execute("select @mine, database()")
@@ -148,6 +179,8 @@ many_results(connection)
 large_values(connection)
 large_results(connection)
 session_state(connection)
+connection.ping()
+interruption(connection)
 reconnection(connection)
 connection.close()
 print("done")
