@@ -50,8 +50,9 @@ targets! {
     machines::compression: &[DEFLATED, STORED, ZSTD];
     machines::downstream: &[NATIVE_LOGIN, SWITCHED_LOGIN, TLS_LOGIN];
     machines::upstream: &[ACCEPTED, SWITCHED, REFUSED];
-    machines::relay_scanner: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE];
-    machines::relay_translator: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE];
+    machines::relay_scanner: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE, CHANGED];
+    machines::relay_translator: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE, CHANGED];
+    machines::relay_upload: &[b"\x02\x05\x04\0\0\x021,2\n\0\0\0\x03", b"\x03\0\x02\0\0\0ab\0\0\0\0"];
 }
 
 const GREETING: &[u8] = b"\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0";
@@ -99,3 +100,6 @@ const RESULT: &[u8] = b"\x05\x14\x01\0\0\x01\x01\x18\0\0\x02\x03def\0\0\0\x01n\0
 const RESULT_WITHOUT_EOF: &[u8] = b"\x0d\x14\x01\0\0\x01\x01\x17\0\0\x02\x03def\0\0\0\x01n\0\x0c?\0\x01\0\0\0\x03\x81\0\0\0\0\x02\0\0\x03\x011\x07\0\0\x04\xfe\0\0\x0a\0\0\0\x07\0\0\x05\0\x01\0\x02\0\0\0";
 
 const SIMPLE: &[u8] = b"\0\x04\x07\0\0\x01\0\0\0\x02\0\0\0";
+
+/// `USE app` in a session that is tracked.
+const CHANGED: &[u8] = b"\x18\x06\x0f\0\0\x01\0\0\0\x02\x40\0\0\0\x06\x01\x04\x03app";

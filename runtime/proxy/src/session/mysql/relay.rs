@@ -46,11 +46,12 @@ enum Reply {
 impl Reply {
     fn new(expect: Expect, sides: Sides) -> Self {
         let Sides { client, server } = sides;
-        if client == server {
-            Self::AsIs(Scanner::new(expect, server.deprecate_eof, server.sequence))
-        } else {
-            let translator = Translator::new(expect, client, server);
-            Self::Translated(Box::new(translator), BytesMut::new())
+        match Scanner::between(expect, client, server) {
+            Some(scanner) => Self::AsIs(scanner),
+            None => {
+                let translator = Translator::new(expect, client, server);
+                Self::Translated(Box::new(translator), BytesMut::new())
+            }
         }
     }
 
@@ -79,11 +80,17 @@ impl Reply {
         let broken =
             |violation| RelayError::Server { source: ServerLost::Violation(violation), boundary };
         let scan = match self {
-            Self::AsIs(scanner) => {
+            Self::AsIs(scanner) => loop {
                 let scan = scanner.scan(server.inbox.as_slice()).map_err(broken)?;
                 client.forward(server, scan.forward).await.map_err(RelayError::Client)?;
-                scan
-            }
+                if scan.reached != Reached::Changes {
+                    break scan;
+                }
+                let mut out = BytesMut::new();
+                let taken = scanner.strip(server.inbox.as_slice(), &mut out).map_err(broken)?;
+                server.inbox.consume(taken);
+                client.send(&out).await.map_err(RelayError::Client)?;
+            },
             Self::Translated(translator, out) => loop {
                 let scan = translator.translate(server.inbox.as_slice(), out).map_err(broken)?;
                 server.inbox.consume(scan.forward);
