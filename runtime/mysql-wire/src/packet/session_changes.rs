@@ -236,13 +236,25 @@ mod tests {
     fn what_servers_send_is_understood() {
         // MariaDB 10.11: USE app.
         assert_eq!(all(b"\x01\x04\x03app"), Ok(vec![SessionChange::Schema(b"app")]));
-        // MySQL's manual: SET autocommit = OFF, with what is tracked of it.
-        let state = b"\x00\x0f\x0aautocommit\x03OFF\x02\x02\x011";
+        // The same: SET autocommit = 0, and COMMIT, with everything tracked.
+        let state = b"\x00\x0f\x0aautocommit\x03OFF\x02\x02\x011\x05\x09\x08________\x04\x01\x00";
         let expected = [
             SessionChange::SystemVariable { name: b"autocommit", value: b"OFF" },
             SessionChange::State(true),
+            SessionChange::Transaction(TransactionState::empty()),
+            SessionChange::TransactionCharacteristics(b""),
         ];
         assert_eq!(all(state), Ok(expected.to_vec()));
+        // MySQL 9.7: an INSERT, and START TRANSACTION.
+        let gtid = b"\x03\x28\x00\x26bc1d48da-e5ad-11f1-85c6-02fc00000001:3";
+        let expected = SessionChange::Gtids(b"bc1d48da-e5ad-11f1-85c6-02fc00000001:3");
+        assert_eq!(all(gtid), Ok(vec![expected]));
+        let begun = b"\x05\x09\x08T_R_____\x04\x1d\x1cSTART TRANSACTION READ ONLY;";
+        let expected = [
+            SessionChange::Transaction(TransactionState::EXPLICIT | TransactionState::READ),
+            SessionChange::TransactionCharacteristics(b"START TRANSACTION READ ONLY;"),
+        ];
+        assert_eq!(all(begun), Ok(expected.to_vec()));
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod translate;
 mod upload;
 
 pub use grammar::{Expect, Summary};
-pub use scan::{Reached, Scan, Scanner};
+pub use scan::{HELD_MAX, Reached, Scan, Scanner};
 pub use side::Side;
 pub use translate::Translator;
 pub use upload::Upload;

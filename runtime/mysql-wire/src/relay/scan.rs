@@ -10,6 +10,9 @@ use crate::frame::{self, HEADER_LEN, Header, PAYLOAD_MAX};
 use crate::packet::OkPacket;
 use crate::status::StatusFlags;
 
+/// Of the bytes that are handed in, no more than these are ever left to be handed in again.
+pub const HELD_MAX: usize = CHANGES_MAX + HEADER_LEN;
+
 /// What a server tells of a session in one packet is not longer, in bytes. Only sets of GTIDs can
 /// become as long as that.
 const CHANGES_MAX: usize = 128 << 10;

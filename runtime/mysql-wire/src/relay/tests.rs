@@ -6,7 +6,7 @@ mod tracking;
 use bytes::BytesMut;
 use tidegate_wire::Violation;
 
-use super::{Expect, Reached, Scanner, Side, Summary, Translator};
+use super::{Expect, HELD_MAX, Reached, Scanner, Side, Summary, Translator};
 use crate::capabilities::Capabilities;
 use crate::error_code::ER_UNKNOWN;
 use crate::frame::{self, PAYLOAD_MAX};
@@ -219,6 +219,40 @@ fn each_result_to_a_compressed_client_is_numbered_anew() {
             assert_eq!((taken, out.len()), (reply.len(), reply.len()));
             assert_eq!(translator.sequence(), 151);
         }
+    }
+}
+
+/// Some clients cannot read a packet that is cut more than once.
+#[test]
+fn a_compressed_client_gets_packets_whole_or_hears_that_they_go_on() {
+    let mut long = BytesMut::new();
+    let cell = |byte, len| vec![Some(vec![byte; len])];
+    let rows = [cell(b'x', 2 << 20), cell(b'y', 5), cell(b'z', 200_000)];
+    result_set(&mut long, &mut 1, &columns(1), &rows, DEPRECATES, StatusFlags::AUTOCOMMIT);
+    for (reply, step, is_long) in [(&results(DEPRECATES), 1, false), (&long, 10_007, true)] {
+        let client = side(true).compressed(true);
+        let mut translator = Translator::new(Expect::Results, client, side(true));
+        let (mut written, mut taken, mut cut) = (BytesMut::new(), 0, false);
+        for end in (0..reply.len()).step_by(step).chain([reply.len()]) {
+            loop {
+                let scan = translator.translate(&reply[taken..end], &mut written).unwrap();
+                taken += scan.forward;
+                assert!(end - taken < HELD_MAX);
+                let whole = written.len() - translator.unfinished();
+                assert_eq!(translator.at_boundary(), whole == written.len());
+                if let Some(&[a, b, c, ..]) = reply[whole..].first_chunk::<4>()
+                    && whole < written.len()
+                {
+                    let len = u32::from_le_bytes([a, b, c, 0]);
+                    assert!(len >= 200_000, "a frame of {len} bytes at {whole} is cut");
+                    cut = true;
+                }
+                if scan.reached != Reached::NextResult {
+                    break;
+                }
+            }
+        }
+        assert!(&written == reply && cut == is_long);
     }
 }
 

@@ -16,6 +16,9 @@ use crate::frame::{self, HEADER_LEN, Header};
 use crate::lenenc;
 use crate::status::StatusFlags;
 
+/// Inside compression, a frame that is not longer is written at once.
+const TOGETHER_MAX: usize = 64 << 10;
+
 /// Catalog, database, table, its real name, column, its real name: the strings that a definition
 /// begins with.
 const NAMES: usize = 6;
@@ -27,6 +30,8 @@ pub struct Translator {
     client: Side,
     server: Side,
     sequence: u8,
+    /// Bytes of the frame at hand that were written, its header among them.
+    begun: usize,
     /// Bytes of the frame at hand that are still to be copied.
     remaining: usize,
     /// The end of a result was told, and what follows it may begin.
@@ -62,6 +67,7 @@ impl Translator {
             client,
             server,
             sequence: client.sequence(),
+            begun: 0,
             remaining: 0,
             told_result: false,
         }
@@ -79,6 +85,7 @@ impl Translator {
             let copied = self.remaining.min(bytes.len() - at);
             out.put_slice(&bytes[at..at + copied]);
             self.remaining -= copied;
+            self.begun += copied;
             at += copied;
             if self.remaining > 0 {
                 return stop(at, Reached::More);
@@ -123,6 +130,14 @@ impl Translator {
         self.remaining == 0 && self.scanner.at_boundary()
     }
 
+    /// So many bytes of a frame were written whose end is still to come. Before them the bytes for
+    /// a compressed client may be cut, and not in them: servers cut no packet more than once, and
+    /// mysql-connector-python's own code can read none that is.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        if self.remaining == 0 { 0 } else { self.begun }
+    }
+
     /// The sequence number of the next packet to the client.
     #[must_use]
     pub fn sequence(&self) -> u8 {
@@ -146,21 +161,24 @@ impl Translator {
         let Some(frame) = self.scanner.frame(bytes)? else {
             return Ok(None);
         };
-        self.told_result = false;
         let body = &bytes[HEADER_LEN..];
         let change = self.change(&frame);
-        if change == Change::Copied {
+        let copied = change == Change::Copied;
+        let together = self.client.is_compressed() && frame.len <= TOGETHER_MAX;
+        if body.len() < frame.len && (!copied || together) {
+            // What must be there whole has not come whole: look again when more is there.
+            self.scanner.back_to(before);
+            return if copied { Ok(None) } else { must_come_whole(frame.len).map(|()| None) };
+        }
+        self.told_result = false;
+        if copied {
             self.scanner.collect(&frame, body)?;
             self.header(frame.len, out);
+            self.begun = HEADER_LEN;
             self.remaining = frame.len;
             return Ok(Some(HEADER_LEN));
         }
-        let Some(payload) = body.get(..frame.len) else {
-            // What must be seen whole has not come whole: look again when more is there.
-            self.scanner.back_to(before);
-            return must_come_whole(frame.len).map(|()| None);
-        };
-        self.write(change, &frame, payload, out)?;
+        self.write(change, &frame, body.get(..frame.len).unwrap_or_default(), out)?;
         Ok(Some(HEADER_LEN + frame.len))
     }
 

@@ -6,15 +6,14 @@ use std::time::Duration;
 use bytes::BytesMut;
 use thiserror::Error;
 use tidegate_mysql_wire::frame::{HEADER_LEN, Header};
-use tidegate_mysql_wire::relay::{Expect, Reached, Scan, Scanner, Side, Summary, Translator};
+use tidegate_mysql_wire::relay::{
+    Expect, HELD_MAX, Reached, Scan, Scanner, Side, Summary, Translator,
+};
 use tidegate_wire::Violation;
 use tokio::time::sleep;
 
 use crate::conn::{Conn, Inbox};
 use crate::pool::ServerLost;
-
-/// No head of a packet, nor a packet that must be seen whole, is longer than this.
-const HELD_MAX: usize = 256 << 10;
 
 /// A reply that did not come to its end.
 #[derive(Debug, Error)]
@@ -94,7 +93,8 @@ impl Reply {
             Self::Translated(translator, out) => loop {
                 let scan = translator.translate(server.inbox.as_slice(), out).map_err(broken)?;
                 server.inbox.consume(scan.forward);
-                client.send(out).await.map_err(RelayError::Client)?;
+                let whole = out.len().saturating_sub(translator.unfinished());
+                client.send_whole(out, whole).await.map_err(RelayError::Client)?;
                 out.clear();
                 if scan.reached != Reached::NextResult {
                     break scan;
