@@ -13,14 +13,17 @@
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_compression.html>
 
 mod engines;
+mod incoming;
+mod outgoing;
 #[cfg(test)]
 mod tests;
 
-use flate2::{Decompress, FlushDecompress, Status};
 use tidegate_wire::Violation;
 
 pub use engines::Engines;
 
+use self::incoming::Incoming;
+use self::outgoing::Outgoing;
 use crate::capabilities::Capabilities;
 use crate::frame::PAYLOAD_MAX;
 
@@ -90,31 +93,8 @@ impl Header {
 pub struct Codec {
     algorithm: Algorithm,
     sequence: u8,
-    incoming: Incoming,
-}
-
-/// The compressed packet that is being read.
-#[derive(Debug)]
-enum Incoming {
-    Nothing,
-    Stored {
-        left: usize,
-    },
-    /// Unpacked as it comes, so that its length before costs no memory.
-    Zlib {
-        inflater: Decompress,
-        left: usize,
-        plain_left: usize,
-    },
-    /// Unpacked when it is whole: whoever reads a frame of zstd must hold what it becomes anyway.
-    Zstd {
-        len: usize,
-        plain_len: usize,
-    },
-    Unpacked {
-        plain: Vec<u8>,
-        given: usize,
-    },
+    incoming: Option<Incoming>,
+    outgoing: Option<Outgoing>,
 }
 
 /// How far reading has come.
@@ -130,7 +110,7 @@ pub struct Progress {
 impl Codec {
     #[must_use]
     pub fn new(algorithm: Algorithm) -> Self {
-        Self { algorithm, sequence: 0, incoming: Incoming::Nothing }
+        Self { algorithm, sequence: 0, incoming: None, outgoing: None }
     }
 
     /// The number of the next compressed packet, whoever sends it.
@@ -142,9 +122,8 @@ impl Codec {
     /// Reads from `input` what fits into `output`, and not beyond the compressed packet at hand:
     /// [`Self::sequence`] belongs to the command that the bytes given last are of.
     ///
-    /// `input` has to grow up to the length of a compressed packet, by what has really come. The
-    /// only memory that a length in a header is believed for is the one before, at most 16 MiB,
-    /// for zstd, once the packet is there whole.
+    /// No length is believed: what a packet becomes is given as it is unpacked, and memory is used
+    /// for what has come and for what was given, at most 16 MiB of it.
     ///
     /// # Errors
     /// A violation if the numbers or lengths are wrong, or what is compressed cannot be read. The
@@ -160,33 +139,15 @@ impl Codec {
             let rest = input.get(progress.taken..).unwrap_or_default();
             let room = output.get_mut(progress.given..).unwrap_or_default();
             let step = match &mut self.incoming {
-                Incoming::Nothing if progress.given > 0 => return Ok(progress),
-                Incoming::Nothing => self.open(engines, rest)?,
-                Incoming::Stored { left } => {
-                    let len = (*left).min(rest.len()).min(room.len());
-                    room[..len].copy_from_slice(&rest[..len]);
-                    *left -= len;
-                    Progress { taken: len, given: len }
-                }
-                Incoming::Zlib { inflater, left, plain_left } => {
-                    inflate(inflater, left, plain_left, rest, room)?
-                }
-                Incoming::Zstd { len, plain_len } => {
-                    let (len, plain_len) = (*len, *plain_len);
-                    let Some(packed) = rest.get(..len) else {
-                        return Ok(progress);
-                    };
-                    self.unpack(engines, packed, plain_len, room)?
-                }
-                Incoming::Unpacked { plain, given } => {
-                    let left = plain.get(*given..).unwrap_or_default();
-                    let len = left.len().min(room.len());
-                    room[..len].copy_from_slice(&left[..len]);
-                    *given += len;
-                    Progress { taken: 0, given: len }
-                }
+                Some(incoming) => incoming.read(rest, room)?,
+                None if progress.given > 0 => return Ok(progress),
+                None => self.open(engines, rest)?,
             };
-            self.finish(engines);
+            if self.incoming.as_ref().is_some_and(Incoming::is_done)
+                && let Some(Incoming::Packed { unpacker, plain_len, .. }) = self.incoming.take()
+            {
+                engines.keep(unpacker, plain_len);
+            }
             if step == Progress::default() {
                 return Ok(progress);
             }
@@ -205,53 +166,23 @@ impl Codec {
             return Err(Violation::OutOfOrder { expected: self.sequence, got: sequence });
         }
         self.sequence = sequence.wrapping_add(1);
-        self.incoming = match self.algorithm {
-            _ if plain_len == 0 => Incoming::Stored { left: len },
-            Algorithm::Zlib => {
-                Incoming::Zlib { inflater: engines.inflater(), left: len, plain_left: plain_len }
+        self.incoming = Some(match plain_len {
+            0 => Incoming::Stored { left: len },
+            plain_len => {
+                let unpacker = engines.unpacker(self.algorithm)?;
+                Incoming::Packed { unpacker, plain_len, left: len, plain_left: plain_len }
             }
-            Algorithm::Zstd { .. } => Incoming::Zstd { len, plain_len },
-        };
+        });
         Ok(Progress { taken: HEADER_LEN, given: 0 })
     }
 
-    /// Unpacks a frame of zstd that is there whole: in place, if there is the room.
-    fn unpack(
-        &mut self,
-        engines: &mut Engines,
-        packed: &[u8],
-        plain_len: usize,
-        room: &mut [u8],
-    ) -> Result<Progress, Violation> {
-        if let Some(room) = room.get_mut(..plain_len) {
-            engines.unpack_zstd(packed, room, plain_len)?;
-            self.incoming = Incoming::Nothing;
-            return Ok(Progress { taken: packed.len(), given: plain_len });
-        }
-        let mut plain = Vec::with_capacity(plain_len);
-        engines.unpack_zstd(packed, &mut plain, plain_len)?;
-        self.incoming = Incoming::Unpacked { plain, given: 0 };
-        Ok(Progress { taken: packed.len(), given: 0 })
-    }
-
-    /// Lets go of a compressed packet that was read to its end.
-    fn finish(&mut self, engines: &mut Engines) {
-        let done = match &self.incoming {
-            Incoming::Stored { left } => *left == 0,
-            Incoming::Zlib { left, plain_left, .. } => *left == 0 && *plain_left == 0,
-            Incoming::Unpacked { plain, given } => *given == plain.len(),
-            Incoming::Nothing | Incoming::Zstd { .. } => false,
-        };
-        if done
-            && let Incoming::Zlib { inflater, .. } =
-                std::mem::replace(&mut self.incoming, Incoming::Nothing)
-        {
-            engines.keep(inflater);
-        }
-    }
-
-    /// Writes `plain` behind what is in `out`, in as many compressed packets as it needs.
+    /// Writes `plain` behind what is in `out`, in as many compressed packets as it needs; or at the
+    /// end of the one that [`Self::compress_part`] has begun.
     pub fn compress(&mut self, engines: &mut Engines, plain: &[u8], out: &mut Vec<u8>) {
+        if self.outgoing.is_some() {
+            self.compress_part(engines, plain, out);
+            return self.end_part(engines, out);
+        }
         for piece in plain.chunks(PAYLOAD_MAX) {
             let start = out.len();
             out.resize(start + HEADER_LEN + piece.len(), 0);
@@ -275,45 +206,44 @@ impl Codec {
             self.sequence = self.sequence.wrapping_add(1);
         }
     }
+
+    /// Writes the next part of something that should not be cut, into the compressed packet that
+    /// is open in `out`, or a new one there. What is in `out` may be sent, and taken out of it,
+    /// only when [`Self::is_open`] no longer holds.
+    ///
+    /// Only zlib can: clients that mind have nothing else.
+    pub fn compress_part(&mut self, engines: &mut Engines, plain: &[u8], out: &mut Vec<u8>) {
+        if self.algorithm != Algorithm::Zlib {
+            return self.compress(engines, plain, out);
+        }
+        let mut rest = plain;
+        while !rest.is_empty() {
+            let mut open = match self.outgoing.take() {
+                Some(open) => open,
+                None => Outgoing::begin(engines.take_deflate(), out),
+            };
+            rest = open.add(rest, out);
+            self.outgoing = Some(open);
+            if !rest.is_empty() {
+                self.end_part(engines, out);
+            }
+        }
+    }
+
+    /// Ends the compressed packet that is open in `out`, if one is.
+    pub fn end_part(&mut self, engines: &mut Engines, out: &mut Vec<u8>) {
+        if let Some(open) = self.outgoing.take() {
+            engines.keep_deflate(open.end(self.sequence, out));
+            self.sequence = self.sequence.wrapping_add(1);
+        }
+    }
+
+    /// A compressed packet has been begun and not ended.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.outgoing.is_some()
+    }
 }
 
 /// What is compressed says something else than its header, or nothing at all.
 const MALFORMED: Violation = Violation::Malformed { what: "a compressed packet" };
-
-/// Goes on with a stream that must end after exactly so many bytes on both sides.
-fn inflate(
-    inflater: &mut Decompress,
-    left: &mut usize,
-    plain_left: &mut usize,
-    input: &[u8],
-    output: &mut [u8],
-) -> Result<Progress, Violation> {
-    let input = &input[..(*left).min(input.len())];
-    let (taken_before, given_before) = (inflater.total_in(), inflater.total_out());
-    // Behind the last byte stands a checksum; one byte more shows whether there is more than that.
-    let mut beyond = [0];
-    let output = match *plain_left {
-        0 => &mut beyond[..],
-        most => {
-            let most = most.min(output.len());
-            &mut output[..most]
-        }
-    };
-    let status = inflater.decompress(input, output, FlushDecompress::None);
-    let status = status.map_err(|_| MALFORMED)?;
-    let count = |now: u64, before: u64| usize::try_from(now - before).map_err(|_| MALFORMED);
-    let step = Progress {
-        taken: count(inflater.total_in(), taken_before)?,
-        given: count(inflater.total_out(), given_before)?,
-    };
-    *left -= step.taken;
-    *plain_left = plain_left.checked_sub(step.given).ok_or(MALFORMED)?;
-    let whole = *left == 0 && *plain_left == 0;
-    let stuck = *left == 0 && step == Progress::default() && !output.is_empty();
-    match status {
-        Status::StreamEnd if whole => Ok(step),
-        Status::StreamEnd => Err(MALFORMED),
-        _ if whole || stuck => Err(MALFORMED),
-        _ => Ok(step),
-    }
-}

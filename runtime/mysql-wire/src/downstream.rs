@@ -18,6 +18,7 @@
 //! when the state is the last one, except the final OK or ERR: that is the caller's, who still has
 //! to find a server and log in to it.
 
+mod change_user;
 mod expect_proof;
 mod identified;
 mod refusal;
@@ -25,6 +26,7 @@ mod refusal;
 use bytes::BytesMut;
 use tidegate_wire::Violation;
 
+pub use change_user::change_user;
 pub use expect_proof::ExpectProof;
 pub use identified::{Identified, Login};
 pub use refusal::{Reason, Refusal};

@@ -10,8 +10,9 @@ use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::gtid::GtidSet;
 use tidegate_mysql_wire::lenenc as length;
 use tidegate_mysql_wire::packet::{
-    ATTRIBUTES_MAX, AuthMoreData, AuthSwitchRequest, Cell, ColumnDefinition, EofPacket, ErrPacket,
-    Greeting, HandshakeResponse, OkPacket, PrepareOk, SslRequest, TextRow,
+    ATTRIBUTES_MAX, AuthMoreData, AuthSwitchRequest, BulkExecute, Cell, ChangeUser,
+    ColumnDefinition, EofPacket, ErrPacket, Execute, Greeting, HandshakeResponse, OkPacket,
+    PrepareOk, Prepared, QueryAttributes, SessionChange, SessionChanges, SslRequest, TextRow,
 };
 use tidegate_wire::{Reader, Violation};
 
@@ -106,6 +107,78 @@ pub fn text_row(data: &[u8]) -> bool {
 
 pub fn prepare_ok(data: &[u8]) -> bool {
     again(PrepareOk::decode, PrepareOk::encode, data)
+}
+
+pub fn session_changes(data: &[u8]) -> bool {
+    let all = |bytes| -> Result<Vec<SessionChange<'_>>, Violation> {
+        SessionChanges::new(bytes).collect()
+    };
+    let Ok(changes) = all(data) else { return false };
+    let mut out = BytesMut::new();
+    changes.iter().for_each(|change| change.encode(&mut out));
+    assert_eq!(all(&out), Ok(changes));
+    true
+}
+
+pub fn query_attributes(data: &[u8]) -> bool {
+    let Ok((attributes, at)) = QueryAttributes::split(data) else { return false };
+    let attributes: Vec<_> = attributes.collect();
+    attributes.iter().for_each(|attribute| drop(attribute.text()));
+    let mut out = BytesMut::new();
+    QueryAttributes::encode(&attributes, &mut out);
+    assert!(out.len() <= at, "the shortest form");
+    let (again, end) = QueryAttributes::split(&out).expect("what was written is understood");
+    assert_eq!((again.collect::<Vec<_>>(), end), (attributes, out.len()));
+    true
+}
+
+/// The first byte says how many parameters the statement has, and what was agreed.
+pub fn execute(data: &[u8]) -> bool {
+    let Some((&setting, argument)) = data.split_first() else { return false };
+    let prepared = Prepared {
+        parameters: usize::from(setting & 7),
+        types: if setting & 8 == 8 { &[8, 0, 253, 0, 3, 0] } else { &[] },
+        long_data: if setting & 16 == 16 { &[0] } else { &[] },
+    };
+    let (plain, named) = (Capabilities::empty(), Capabilities::QUERY_ATTRIBUTES);
+    let agreed = if setting & 32 == 32 { named } else { plain };
+    let Ok(execute) = Execute::decode(argument, &prepared, agreed) else { return false };
+    let attributes: Vec<_> = execute.attributes().collect();
+    for capabilities in [plain, named] {
+        let mut out = BytesMut::new();
+        execute.encode(&mut out, capabilities, false);
+        let again = Execute::decode(&out, &prepared, capabilities);
+        let again = again.expect("what was written is understood");
+        let kept = if capabilities == named { attributes.as_slice() } else { &[] };
+        assert_eq!(again.attributes().collect::<Vec<_>>(), kept);
+        let mut twice = BytesMut::new();
+        again.encode(&mut twice, capabilities, false);
+        assert_eq!(twice, out);
+    }
+    true
+}
+
+/// The first byte says how many parameters the statement has.
+pub fn bulk_execute(data: &[u8]) -> bool {
+    let Some((&setting, argument)) = data.split_first() else { return false };
+    let parameters = usize::from(setting & 7);
+    let Ok(bulk) = BulkExecute::decode(argument, parameters) else { return false };
+    let mut out = BytesMut::new();
+    bulk.encode(&mut out);
+    let again = BulkExecute::decode(&out, parameters).expect("what was written is understood");
+    assert_eq!((again.types, again.rows), (bulk.types, bulk.rows));
+    true
+}
+
+pub fn change_user(data: &[u8]) -> bool {
+    let agreed = Capabilities::PLUGIN_AUTH | Capabilities::CONNECT_ATTRS;
+    let Ok(mut change) = ChangeUser::decode(data, agreed) else { return false };
+    // What replaces bytes that are not UTF-8 takes more of them, and can pass the limit.
+    change.attributes.retain(|(key, value)| key.len() <= 256 && value.len() <= 256);
+    let mut out = BytesMut::new();
+    change.encode(&mut out, agreed);
+    assert_eq!(ChangeUser::decode(&out, agreed), Ok(change));
+    true
 }
 
 /// What is stored about users comes from servers and files, and is not shown.

@@ -5,11 +5,13 @@
 
 use bytes::BytesMut;
 use tidegate_mysql_wire::auth::{Credential, Flow, Method, Verifier};
-use tidegate_mysql_wire::capabilities::SUPPORTED_BY_CLIENT_SIDE;
+use tidegate_mysql_wire::capabilities::{Capabilities, SUPPORTED_BY_CLIENT_SIDE};
 use tidegate_mysql_wire::compression::{Algorithm, Codec, Engines};
 use tidegate_mysql_wire::downstream::{self, Auth, ClientTls, Offer};
 use tidegate_mysql_wire::frame::{self, Packet, Packets};
-use tidegate_mysql_wire::relay::{Expect, Reached, Scan, Scanner, Side, Summary, Translator};
+use tidegate_mysql_wire::relay::{
+    Expect, Reached, Scan, Scanner, Side, Summary, Translator, Upload,
+};
 use tidegate_mysql_wire::status::StatusFlags;
 use tidegate_mysql_wire::upstream::{self, Dial, LoginError, ServerTls};
 use tidegate_wire::Violation;
@@ -202,30 +204,64 @@ pub fn relay_scanner(data: &[u8]) -> bool {
     let (setting, stream) = split_first(data);
     let (at, stream) = split_first(stream);
     let scan = |at: usize| {
-        let mut scanner = Scanner::new(expect(setting), setting & 8 == 8, 1);
-        follow(stream, at, |bytes| scanner.scan(bytes)).map(|end| (end, scanner.summary()))
+        let mut scanner = Scanner::new(expect(setting), server_side(setting));
+        follow(stream, at, |bytes| scanner.scan(bytes))
+            .map(|end| (end, scanner.summary(), scanner.take_changes()))
     };
     let whole = scan(stream.len());
     assert_eq!(scan(usize::from(at).min(stream.len())), whole);
-    whole.is_ok_and(|(end, _)| end.reached == Reached::End)
+    whole.is_ok_and(|(end, ..)| end.reached == Reached::End)
 }
 
 /// A translated reply is the same however its bytes arrive.
 pub fn relay_translator(data: &[u8]) -> bool {
     let (setting, stream) = split_first(data);
     let (at, stream) = split_first(stream);
-    let translate = |at: usize| -> Result<(Scan, Summary, BytesMut), Violation> {
-        let mut translator = {
-            let side = |deprecate_eof| Side { deprecate_eof, sequence: 1, compressed: false };
-            Translator::new(expect(setting), side(setting & 8 != 8), side(setting & 8 == 8))
-        };
+    let translate = |at: usize| -> Result<(Scan, Summary, Vec<u8>, BytesMut), Violation> {
+        // Everything is the other way round for this client.
+        let client = Side::new(Capabilities::all().difference(capabilities(setting)), 1);
+        let client = client.compressed(setting & 64 == 64);
+        let mut translator = Translator::new(expect(setting), client, server_side(setting));
         let mut out = BytesMut::new();
         let end = follow(stream, at, |bytes| translator.translate(bytes, &mut out))?;
-        Ok((end, translator.summary(), out))
+        Ok((end, translator.summary(), translator.take_changes(), out))
     };
     let whole = translate(stream.len());
     assert_eq!(translate(usize::from(at).min(stream.len())), whole);
     whole.is_ok_and(|(end, ..)| end.reached == Reached::End)
+}
+
+/// A file is passed on the same however its bytes arrive.
+pub fn relay_upload(data: &[u8]) -> bool {
+    let (setting, stream) = split_first(data);
+    let (at, stream) = split_first(stream);
+    let upload = |at: usize| -> Result<(Scan, Vec<u8>), Violation> {
+        let mut bytes = stream.to_vec();
+        let mut upload = Upload::new(2, setting, setting & 1 == 1);
+        let first = upload.scan(&mut bytes[..at])?;
+        let second = upload.scan(&mut bytes[first.forward..])?;
+        assert!(first.reached != Reached::End || second.forward == 0);
+        let forward = first.forward + second.forward;
+        bytes.truncate(forward);
+        Ok((Scan { forward, ..second }, bytes))
+    };
+    let whole = upload(stream.len());
+    assert_eq!(upload(usize::from(at).min(stream.len())), whole);
+    whole.is_ok_and(|(end, _)| end.reached == Reached::End)
+}
+
+fn server_side(setting: u8) -> Side {
+    Side::new(capabilities(setting), 1)
+}
+
+fn capabilities(setting: u8) -> Capabilities {
+    let mut capabilities = Capabilities::LOCAL_FILES;
+    capabilities.set(Capabilities::DEPRECATE_EOF, setting & 8 == 8);
+    capabilities.set(Capabilities::SESSION_TRACK, setting & 16 == 16);
+    let mariadb =
+        Capabilities::PROGRESS | Capabilities::EXTENDED_METADATA | Capabilities::CACHE_METADATA;
+    capabilities.set(mariadb, setting & 32 == 32);
+    capabilities
 }
 
 fn expect(setting: u8) -> Expect {
@@ -246,14 +282,20 @@ fn follow(
     at: usize,
     mut take: impl FnMut(&[u8]) -> Result<Scan, Violation>,
 ) -> Result<Scan, Violation> {
-    let first = take(&stream[..at])?;
-    assert!(first.forward <= at);
-    if first.reached == Reached::End || at == stream.len() {
-        return Ok(first);
+    let mut taken = 0;
+    for end in [at, stream.len()] {
+        loop {
+            let scan = take(&stream[taken..end])?;
+            taken += scan.forward;
+            assert!(taken <= end);
+            match scan.reached {
+                Reached::NextResult => {}
+                Reached::More => break,
+                reached => return Ok(Scan { forward: taken, reached }),
+            }
+        }
     }
-    let second = take(&stream[first.forward..])?;
-    assert!(first.forward + second.forward <= stream.len());
-    Ok(Scan { forward: first.forward + second.forward, reached: second.reached })
+    Ok(Scan { forward: taken, reached: Reached::More })
 }
 
 fn split_first(data: &[u8]) -> (u8, &[u8]) {

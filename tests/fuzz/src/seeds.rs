@@ -31,6 +31,11 @@ targets! {
     decoders::column_definition: &[COLUMN, b"\x03def\0\0\0\x01t\0\x0c!\0\t\0\0\0\xfd\x01\0'\0\0"];
     decoders::text_row: &[b"\x011\xfb\x05h\xc3\xa9\xc3\xa9\x031.5"];
     decoders::prepare_ok: &[b"\0\x01\0\0\0\x01\0\x01\0\0\0\0"];
+    decoders::session_changes: &[b"\x01\x04\x03app\x02\x02\x011", b"\x00\x0f\x0aautocommit\x03OFF", b"\x05\x09\x08T_R_W_S_", b"\x03\x05\x00\x03a:1"];
+    decoders::query_attributes: &[b"\x00\x01SELECT 1", b"\x01\x01\0\x01\xfe\0\x01a\x011select @@version_comment limit 1", b"\x02\x01\x02\x01\x08\x80\x01n\x06\0\x01x\x01\0\0\0\0\0\0\0SELECT 1"];
+    decoders::execute: &[b"\x02\x07\0\0\0\0\x01\0\0\0\x02\x01\x02\0\x06\0\x2c\x01", b"\x22\x07\0\0\0\x08\x01\0\0\0\x03\x02\x01\x02\0\0\x06\0\0\xfd\0\x05trace\x2c\x01\x03abc", b"\x2a\x07\0\0\0\x08\x01\0\0\0\x03\x06\0\x01\0\0\0\0\0\0\0"];
+    decoders::bulk_execute: &[b"\x02\x09\0\0\0\x80\0\x03\0\xfd\0\0\x01\0\0\0\0\x02ab\x01\x02", b"\x01\x09\0\0\0\0\0\x01"];
+    decoders::change_user: &[b"app\0\x03abcshop\0\xff\0mysql_native_password\0\x0a\x03_os\x05Linux", b"app\0\0\0"];
     decoders::verifier: &[
         b"*14E65567ABDB5135D0CFD9A70B3032C179A49EE7",
         b"3881219d087dd9c634373fd33dfa33a2cb6bfc6c520b64b8bb60ef2ceb534ae7",
@@ -45,8 +50,9 @@ targets! {
     machines::compression: &[DEFLATED, STORED, ZSTD];
     machines::downstream: &[NATIVE_LOGIN, SWITCHED_LOGIN, TLS_LOGIN];
     machines::upstream: &[ACCEPTED, SWITCHED, REFUSED];
-    machines::relay_scanner: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE];
-    machines::relay_translator: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE];
+    machines::relay_scanner: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE, CHANGED];
+    machines::relay_translator: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE, CHANGED];
+    machines::relay_upload: &[b"\x02\x05\x04\0\0\x021,2\n\0\0\0\x03", b"\x03\0\x02\0\0\0ab\0\0\0\0"];
 }
 
 const GREETING: &[u8] = b"\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0";
@@ -94,3 +100,6 @@ const RESULT: &[u8] = b"\x05\x14\x01\0\0\x01\x01\x18\0\0\x02\x03def\0\0\0\x01n\0
 const RESULT_WITHOUT_EOF: &[u8] = b"\x0d\x14\x01\0\0\x01\x01\x17\0\0\x02\x03def\0\0\0\x01n\0\x0c?\0\x01\0\0\0\x03\x81\0\0\0\0\x02\0\0\x03\x011\x07\0\0\x04\xfe\0\0\x0a\0\0\0\x07\0\0\x05\0\x01\0\x02\0\0\0";
 
 const SIMPLE: &[u8] = b"\0\x04\x07\0\0\x01\0\0\0\x02\0\0\0";
+
+/// `USE app` in a session that is tracked.
+const CHANGED: &[u8] = b"\x18\x06\x0f\0\0\x01\0\0\0\x02\x40\0\0\0\x06\x01\x04\x03app";

@@ -29,7 +29,17 @@ const WALLS: &[Wall] = &[
     wall(
         "runtime/mysql-wire",
         &["runtime/wire"],
-        Only(&["bitflags", "bytes", "sha1", "sha2", "subtle", "thiserror", "zeroize"]),
+        Only(&[
+            "bitflags",
+            "bytes",
+            "flate2",
+            "sha1",
+            "sha2",
+            "subtle",
+            "thiserror",
+            "zeroize",
+            "zstd",
+        ]),
     ),
     wall("runtime/hook", &["runtime/sql"], Only(&["bitflags", "bytes"])),
     wall("runtime/config", &[], Only(&["serde", "strsim", "thiserror", "toml", "zeroize"])),

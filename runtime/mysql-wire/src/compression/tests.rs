@@ -23,7 +23,7 @@ fn read(codec: &mut Codec, sent: &[u8], cuts: &[usize], room: usize) -> Result<V
             }
         }
     }
-    assert!(taken == sent.len() || !matches!(codec.incoming, Incoming::Nothing));
+    assert!(taken == sent.len() || codec.incoming.is_some());
     Ok(plain)
 }
 
@@ -168,6 +168,58 @@ fn the_longest_piece_and_one_byte_more() {
 }
 
 #[test]
+fn what_is_written_in_parts_is_one_packet() {
+    for (plain, len) in [(text(200_000), 50_000), (noise(200_000), 201_000), (text(10), 30)] {
+        let (mut engines, mut codec, mut out) =
+            (Engines::default(), Codec::new(Algorithm::Zlib), vec![7; 3]);
+        for part in plain.chunks(30_000) {
+            codec.compress_part(&mut engines, part, &mut out);
+            assert!(codec.is_open());
+        }
+        codec.end_part(&mut engines, &mut out);
+        assert!(!codec.is_open() && out.len() < len, "{}", out.len());
+        assert_eq!(codec.sequence(), 1);
+        assert!(read(&mut Codec::new(Algorithm::Zlib), &out[3..], &[], 32_768).unwrap() == plain);
+
+        // What is written whole ends it too.
+        out.clear();
+        let mut codec = Codec::new(Algorithm::Zlib);
+        codec.compress_part(&mut engines, &plain, &mut out);
+        codec.compress(&mut engines, &plain, &mut out);
+        assert_eq!((codec.sequence(), codec.is_open()), (1, false));
+        let back = read(&mut Codec::new(Algorithm::Zlib), &out, &[], 32_768).unwrap();
+        assert!(back == plain.repeat(2));
+    }
+}
+
+/// The longest packet of the protocol is cut once.
+#[test]
+fn parts_that_do_not_fit_into_a_packet_go_into_the_next() {
+    for plain in [text(PAYLOAD_MAX + 4), noise(PAYLOAD_MAX + 4)] {
+        let (mut engines, mut codec, mut out) =
+            (Engines::default(), Codec::new(Algorithm::Zlib), Vec::new());
+        for part in plain.chunks(1 << 20) {
+            codec.compress_part(&mut engines, part, &mut out);
+        }
+        codec.end_part(&mut engines, &mut out);
+        assert_eq!(codec.sequence(), 2);
+        let back = read(&mut Codec::new(Algorithm::Zlib), &out, &[], 1 << 20).unwrap();
+        assert!(back == plain);
+    }
+}
+
+#[test]
+fn zstd_writes_each_part_as_a_packet() {
+    let (mut engines, mut out) = (Engines::default(), Vec::new());
+    let mut codec = Codec::new(Algorithm::Zstd { level: 1 });
+    for part in text(10_000).chunks(4000) {
+        codec.compress_part(&mut engines, part, &mut out);
+        assert!(!codec.is_open());
+    }
+    assert_eq!(codec.sequence(), 3);
+}
+
+#[test]
 fn numbers_go_on_in_the_reply_and_start_again_with_a_command() {
     let (mut engines, mut codec) = (Engines::default(), Codec::new(Algorithm::Zlib));
     let mut output = [0; 100];
@@ -217,10 +269,7 @@ fn empty_packets_are_passed_over() {
 fn lengths_that_are_not_true_are_refused() {
     let plain = text(1000);
     for algorithm in ALGORITHMS {
-        let packed = match algorithm {
-            Algorithm::Zlib => zlib(&plain),
-            Algorithm::Zstd { level } => zstd::bulk::compress(&plain, level.into()).unwrap(),
-        };
+        let packed = packed(algorithm, &plain);
         let whole = packed.len();
         let refused = |sent: &[u8]| {
             for room in [10, 999, 1000, 1001, 5000] {
@@ -249,40 +298,49 @@ fn another_algorithm_than_the_agreed_one_is_refused() {
     }
 }
 
+fn packed(algorithm: Algorithm, plain: &[u8]) -> Vec<u8> {
+    match algorithm {
+        Algorithm::Zlib => zlib(plain),
+        Algorithm::Zstd { level } => zstd::bulk::compress(plain, level.into()).unwrap(),
+    }
+}
+
 /// 16 MiB in 16 KiB: what is asked for is given, a little at a time, and not a byte more.
 #[test]
 fn a_bomb_gives_no_more_than_it_declares() {
     let zeros = vec![0; PAYLOAD_MAX];
-    let (mut engines, mut output) = (Engines::default(), vec![0; 4096]);
-    let bomb = packet(0, PAYLOAD_MAX, &zlib(&zeros));
-    assert!(bomb.len() < 20_000);
-    let (mut codec, mut taken, mut given) = (Codec::new(Algorithm::Zlib), 0, 0);
-    while given < PAYLOAD_MAX {
-        let progress = codec.decompress(&mut engines, &bomb[taken..], &mut output).unwrap();
-        assert!(progress.given > 0);
-        (taken, given) = (taken + progress.taken, given + progress.given);
-    }
-    assert!(matches!(codec.incoming, Incoming::Nothing));
     for algorithm in ALGORITHMS {
-        let packed = match algorithm {
-            Algorithm::Zlib => zlib(&zeros),
-            Algorithm::Zstd { level } => zstd::bulk::compress(&zeros, level.into()).unwrap(),
-        };
+        let (mut engines, mut output) = (Engines::default(), vec![0; 4096]);
+        let packed = packed(algorithm, &zeros);
+        let bomb = packet(0, PAYLOAD_MAX, &packed);
+        assert!(bomb.len() < 20_000);
+        let (mut codec, mut taken, mut given) = (Codec::new(algorithm), 0, 0);
+        while given < PAYLOAD_MAX {
+            let progress = codec.decompress(&mut engines, &bomb[taken..], &mut output).unwrap();
+            assert!(progress.given > 0);
+            (taken, given) = (taken + progress.taken, given + progress.given);
+        }
+        assert!(codec.incoming.is_none());
         let sent = packet(0, 100, &packed);
         assert_eq!(read(&mut Codec::new(algorithm), &sent, &[], 4096), Err(MALFORMED));
     }
 }
 
-/// A length is believed only when the packet is there.
+/// As an encoder writes it that does not know how much will come.
 #[test]
-fn a_header_alone_reserves_nothing() {
-    for algorithm in ALGORITHMS {
-        let header = Header { len: PAYLOAD_MAX, sequence: 0, plain_len: PAYLOAD_MAX }.encode();
-        let mut codec = Codec::new(algorithm);
-        let input = [&header[..], b"\x28\xb5"].concat();
-        let progress = codec.decompress(&mut Engines::default(), &input, &mut [0; 10]);
-        assert!(progress.is_err() || !matches!(codec.incoming, Incoming::Unpacked { .. }));
+fn frames_of_zstd_need_not_tell_their_length() {
+    let plain = text(300_000);
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+    plain.chunks(1000).for_each(|chunk| encoder.write_all(chunk).unwrap());
+    let sent = packet(0, plain.len(), &encoder.finish().unwrap());
+    let algorithm = Algorithm::Zstd { level: 3 };
+    for room in [1000, 32_768, 1 << 20] {
+        let back = read(&mut Codec::new(algorithm), &sent, &[10, 1000], room).unwrap();
+        assert!(back == plain);
     }
+    // A window of 2 GiB in nine bytes.
+    let huge = packet(0, 1000, b"\x28\xb5\x2f\xfd\x00\xa8\x29\0\0hello");
+    assert_eq!(read(&mut Codec::new(algorithm), &huge, &[], 1000), Err(MALFORMED));
 }
 
 #[test]

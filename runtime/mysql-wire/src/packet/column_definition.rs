@@ -30,6 +30,13 @@ impl ColumnType {
     pub const YEAR: Self = Self(13);
     pub const BLOB: Self = Self(252);
     pub const VAR_STRING: Self = Self(253);
+
+    /// Whether its values are written as text, or as bytes that may be any: numbers of any
+    /// length, JSON, names, strings and blobs.
+    #[must_use]
+    pub fn is_text(self) -> bool {
+        matches!(self.0, 0 | 15 | 245..=254)
+    }
 }
 
 bitflags! {

@@ -96,12 +96,7 @@ impl HandshakeResponse {
             put_text(out, self.method.as_deref().unwrap_or_default());
         }
         if self.capabilities.contains(Capabilities::CONNECT_ATTRS) {
-            let mut attributes = Vec::new();
-            for (key, value) in &self.attributes {
-                lenenc::write_bytes(&mut attributes, key.as_bytes());
-                lenenc::write_bytes(&mut attributes, value.as_bytes());
-            }
-            lenenc::write_bytes(out, &attributes);
+            write_attributes(out, &self.attributes);
         }
         if self.capabilities.contains(Capabilities::ZSTD_COMPRESSION) {
             out.put_u8(self.zstd_level);
@@ -143,12 +138,12 @@ fn read_proof<'a>(
 }
 
 /// Some drivers forget the NUL if nothing follows, or the whole name; servers bear with it.
-fn read_method(reader: &mut Reader<'_>) -> Result<String, Violation> {
+pub(super) fn read_method(reader: &mut Reader<'_>) -> Result<String, Violation> {
     let bytes = reader.until_nul().unwrap_or_else(|_| reader.rest());
     name(bytes, "the name of an authentication method")
 }
 
-fn read_attributes(bytes: &[u8]) -> Result<Vec<(String, String)>, Violation> {
+pub(super) fn read_attributes(bytes: &[u8]) -> Result<Vec<(String, String)>, Violation> {
     let mut reader = Reader::new(bytes, "the attributes of a connection");
     let mut attributes = Vec::new();
     while !reader.is_empty() {
@@ -165,7 +160,7 @@ fn read_attributes(bytes: &[u8]) -> Result<Vec<(String, String)>, Violation> {
     Ok(attributes)
 }
 
-fn name(bytes: &[u8], what: &'static str) -> Result<String, Violation> {
+pub(super) fn name(bytes: &[u8], what: &'static str) -> Result<String, Violation> {
     if bytes.len() > NAME_LEN_MAX {
         let (len, max) = (bytes.len() as u64, NAME_LEN_MAX as u64);
         return Err(Violation::TooLong { what, len, max });
@@ -173,7 +168,16 @@ fn name(bytes: &[u8], what: &'static str) -> Result<String, Violation> {
     String::from_utf8(bytes.to_vec()).map_err(|_| Violation::Malformed { what })
 }
 
-fn put_text(out: &mut BytesMut, text: &str) {
+pub(super) fn write_attributes(out: &mut BytesMut, attributes: &[(String, String)]) {
+    let mut pairs = Vec::new();
+    for (key, value) in attributes {
+        lenenc::write_bytes(&mut pairs, key.as_bytes());
+        lenenc::write_bytes(&mut pairs, value.as_bytes());
+    }
+    lenenc::write_bytes(out, &pairs);
+}
+
+pub(super) fn put_text(out: &mut BytesMut, text: &str) {
     out.put_slice(text.as_bytes());
     out.put_u8(0);
 }

@@ -102,7 +102,13 @@ fn head(
     capabilities: Capabilities,
     status: StatusFlags,
 ) {
-    frame::write_with(out, sequence, |out| lenenc::write_int(out, columns.len() as u64));
+    frame::write_with(out, sequence, |out| {
+        lenenc::write_int(out, columns.len() as u64);
+        if capabilities.contains(Capabilities::CACHE_METADATA) {
+            // The definitions follow.
+            out.put_u8(1);
+        }
+    });
     definitions(out, sequence, columns, capabilities, status);
 }
 

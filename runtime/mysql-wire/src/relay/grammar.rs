@@ -4,10 +4,13 @@
 //!  First ──ok/err──▶ Done            First ──column count──▶ Columns ──▶ (EOF) ──▶ Rows ──▶ Done
 //!  Prepared ──▶ Columns(parameters) ──▶ (EOF) ──▶ Columns ──▶ (EOF) ──▶ Done
 //! ```
-//! `SERVER_MORE_RESULTS_EXISTS` in the last packet of a result leads back to `First`.
+//! `SERVER_MORE_RESULTS_EXISTS` in the last packet of a result leads back to `First`. Instead of
+//! a result, a server may ask for a file: `First ──▶ File`, the client sends it, `Loaded ──ok/err`.
+//! MariaDB may say how far it is before any packet.
 
 use tidegate_wire::Violation;
 
+use crate::capabilities::Capabilities;
 use crate::status::StatusFlags;
 
 /// As many bytes of a packet as are needed to know what it is and what it says of the session.
@@ -19,6 +22,8 @@ const EOF: u8 = 0xfe;
 const ERR: u8 = 0xff;
 /// An EOF packet is shorter than this; a row that begins with 0xfe is not.
 const EOF_LEN_MAX: usize = 9;
+/// In the place of an error's code: no error, but how far a statement has come.
+const PROGRESS: u16 = 0xffff;
 
 /// What kind of reply a command has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +64,18 @@ pub struct Summary {
 pub(super) enum Seen {
     Other,
     Row,
+    /// How many columns there are.
+    ColumnCount,
+    /// A definition with others behind it, or with an EOF.
+    Column,
     /// The EOF packet that ends column definitions, which `CLIENT_DEPRECATE_EOF` leaves out.
     ColumnsEnd,
     /// The last definition, where no EOF follows although an older client would expect one.
     LastColumn,
     /// The packet that ends the rows: an EOF, or an OK with the header of an EOF.
     RowsEnd,
+    /// How far a statement has come.
+    Progress,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +92,10 @@ enum Phase {
     ColumnsUntilEof,
     Rows,
     Text,
+    /// The server has asked for a file, and waits for the client.
+    File,
+    /// It was sent.
+    Loaded,
     Done,
 }
 
@@ -93,15 +108,16 @@ enum AfterColumns {
 }
 
 /// The state of one reply.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Grammar {
     phase: Phase,
-    deprecate_eof: bool,
+    /// Of the server's side.
+    capabilities: Capabilities,
     summary: Summary,
 }
 
 impl Grammar {
-    pub(super) fn new(expect: Expect, deprecate_eof: bool) -> Self {
+    pub(super) fn new(expect: Expect, capabilities: Capabilities) -> Self {
         let phase = match expect {
             Expect::Simple => Phase::Simple,
             Expect::Results => Phase::First,
@@ -110,7 +126,7 @@ impl Grammar {
             Expect::Columns => Phase::ColumnsUntilEof,
             Expect::Text => Phase::Text,
         };
-        Self { phase, deprecate_eof, summary: Summary::default() }
+        Self { phase, capabilities, summary: Summary::default() }
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -120,6 +136,40 @@ impl Grammar {
     /// A result has ended that another one follows.
     pub(super) fn between_results(&self) -> bool {
         self.phase == Phase::First && self.summary.status.is_some()
+    }
+
+    /// The server waits for a file.
+    pub(super) fn wants_file(&self) -> bool {
+        self.phase == Phase::File
+    }
+
+    /// The client has sent the file.
+    pub(super) fn file_sent(&mut self) {
+        if self.phase == Phase::File {
+            self.phase = Phase::Loaded;
+        }
+    }
+
+    /// Whether the next packet, of which these are the first bytes, is an OK packet that speaks
+    /// of changes in the session.
+    pub(super) fn tells_changes(&self, head: &[u8], len: usize) -> bool {
+        let ok = match (self.phase, head.first()) {
+            (Phase::Simple | Phase::First | Phase::Loaded, Some(&OK)) => true,
+            (Phase::Rows, Some(&EOF)) => {
+                self.has(Capabilities::DEPRECATE_EOF) && len < crate::frame::PAYLOAD_MAX
+            }
+            _ => false,
+        };
+        ok && ok_flags(head)
+            .is_ok_and(|(.., status, _)| status.contains(StatusFlags::SESSION_STATE_CHANGED))
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn has(&self, capability: Capabilities) -> bool {
+        self.capabilities.contains(capability)
     }
 
     pub(super) fn in_rows(&self) -> bool {
@@ -141,7 +191,11 @@ impl Grammar {
             return self.text_only();
         };
         if first == ERR && !matches!(self.phase, Phase::Text | Phase::Columns { .. }) {
-            self.summary.error = Some(u16_at(head, 1)?);
+            let code = u16_at(head, 1)?;
+            if code == PROGRESS && self.has(Capabilities::PROGRESS) {
+                return Ok(Seen::Progress);
+            }
+            self.summary.error = Some(code);
             self.phase = Phase::Done;
             return Ok(Seen::Other);
         }
@@ -154,6 +208,12 @@ impl Grammar {
             Phase::ColumnsUntilEof => self.listed_column(head, first, len),
             Phase::Rows => self.row(head, first, len),
             Phase::Text => self.text_only(),
+            Phase::Loaded if first == OK => {
+                self.ok(head)?;
+                self.end_of_result();
+                Ok(Seen::Other)
+            }
+            Phase::File | Phase::Loaded => Err(Violation::Unexpected { what: "reply to a file" }),
             Phase::Done => Err(Violation::Unexpected { what: "packet after the end of a reply" }),
         }
     }
@@ -182,14 +242,32 @@ impl Grammar {
                 self.ok(head)?;
                 self.end_of_result();
             }
-            // Nobody was offered LOCAL INFILE, so nobody may ask for a file.
+            LOCAL_INFILE if self.has(Capabilities::LOCAL_FILES) => self.phase = Phase::File,
             LOCAL_INFILE => return Err(Violation::Unexpected { what: "request for a local file" }),
             _ => {
-                let (left, _) = lenenc(head)?;
-                self.phase = Phase::Columns { left, then: AfterColumns::Rows };
+                self.column_count(head)?;
+                return Ok(Seen::ColumnCount);
             }
         }
         Ok(Seen::Other)
+    }
+
+    fn column_count(&mut self, head: &[u8]) -> Result<(), Violation> {
+        let (left, used) = lenenc(head)?;
+        let then = AfterColumns::Rows;
+        // A client that keeps definitions is told whether they are sent again.
+        let sent = match self.has(Capabilities::CACHE_METADATA) {
+            true => head.get(used).copied().ok_or(Violation::Truncated { what: "reply packet" })?,
+            false => 1,
+        };
+        if sent != 0 {
+            self.phase = Phase::Columns { left, then };
+        } else if self.has(Capabilities::DEPRECATE_EOF) {
+            self.after_columns(then);
+        } else {
+            self.phase = Phase::ColumnsEof(then);
+        }
+        Ok(())
     }
 
     fn prepared(&mut self, head: &[u8], first: u8) -> Result<Seen, Violation> {
@@ -210,14 +288,14 @@ impl Grammar {
     fn column(&mut self, left: u64, then: AfterColumns) -> Seen {
         if left > 1 {
             self.phase = Phase::Columns { left: left - 1, then };
-            return Seen::Other;
+            return Seen::Column;
         }
-        if self.deprecate_eof {
+        if self.has(Capabilities::DEPRECATE_EOF) {
             self.after_columns(then);
             Seen::LastColumn
         } else {
             self.phase = Phase::ColumnsEof(then);
-            Seen::Other
+            Seen::Column
         }
     }
 
@@ -252,7 +330,7 @@ impl Grammar {
 
     fn listed_column(&mut self, head: &[u8], first: u8, len: usize) -> Result<Seen, Violation> {
         if first != EOF || len >= EOF_LEN_MAX {
-            return Ok(Seen::Other);
+            return Ok(Seen::Column);
         }
         self.terminator(head)?;
         self.phase = Phase::Done;
@@ -260,7 +338,8 @@ impl Grammar {
     }
 
     fn row(&mut self, head: &[u8], first: u8, len: usize) -> Result<Seen, Violation> {
-        let longest = if self.deprecate_eof { crate::frame::PAYLOAD_MAX } else { EOF_LEN_MAX };
+        let deprecates = self.has(Capabilities::DEPRECATE_EOF);
+        let longest = if deprecates { crate::frame::PAYLOAD_MAX } else { EOF_LEN_MAX };
         if first != EOF || len >= longest {
             self.summary.rows += 1;
             return Ok(Seen::Row);
@@ -271,7 +350,7 @@ impl Grammar {
     }
 
     fn terminator(&mut self, head: &[u8]) -> Result<(), Violation> {
-        if self.deprecate_eof { self.ok(head) } else { self.eof(head) }
+        if self.has(Capabilities::DEPRECATE_EOF) { self.ok(head) } else { self.eof(head) }
     }
 
     fn end_of_result(&mut self) {
@@ -280,16 +359,13 @@ impl Grammar {
     }
 
     fn ok(&mut self, head: &[u8]) -> Result<(), Violation> {
-        let body = head.get(1..).unwrap_or_default();
-        let (affected, used) = lenenc(body)?;
-        let body = body.get(used..).unwrap_or_default();
-        let (last_insert_id, used) = lenenc(body)?;
+        let (affected, last_insert_id, status, warnings) = ok_flags(head)?;
         self.summary.affected = self.summary.affected.saturating_add(affected);
         if last_insert_id != 0 {
             self.summary.last_insert_id = last_insert_id;
         }
-        self.summary.status = Some(StatusFlags::from_bits_retain(u16_at(body, used)?));
-        self.summary.warnings = u16_at(body, used + 2)?;
+        self.summary.status = Some(status);
+        self.summary.warnings = warnings;
         Ok(())
     }
 
@@ -299,6 +375,16 @@ impl Grammar {
         self.summary.status = Some(StatusFlags::from_bits_retain(u16_at(head, 3)?));
         Ok(())
     }
+}
+
+/// Affected rows, the number of an inserted row, status and warnings of an OK packet.
+fn ok_flags(head: &[u8]) -> Result<(u64, u64, StatusFlags, u16), Violation> {
+    let body = head.get(1..).unwrap_or_default();
+    let (affected, used) = lenenc(body)?;
+    let body = body.get(used..).unwrap_or_default();
+    let (last_insert_id, used) = lenenc(body)?;
+    let status = StatusFlags::from_bits_retain(u16_at(body, used)?);
+    Ok((affected, last_insert_id, status, u16_at(body, used + 2)?))
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Result<u16, Violation> {

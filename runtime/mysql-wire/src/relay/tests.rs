@@ -1,9 +1,12 @@
 //! Replies, cut at every place, followed and translated.
 
+mod mariadb;
+mod tracking;
+
 use bytes::BytesMut;
 use tidegate_wire::Violation;
 
-use super::{Expect, Reached, Scanner, Side, Summary, Translator};
+use super::{Expect, HELD_MAX, Reached, Scanner, Side, Summary, Translator};
 use crate::capabilities::Capabilities;
 use crate::error_code::ER_UNKNOWN;
 use crate::frame::{self, PAYLOAD_MAX};
@@ -61,9 +64,14 @@ fn prepare(capabilities: Capabilities) -> BytesMut {
     out
 }
 
+/// Of a reply whose first packet is number 1.
+fn side(deprecate_eof: bool) -> Side {
+    Side::new(if deprecate_eof { DEPRECATES } else { PLAIN }, 1)
+}
+
 /// Feeds a reply in pieces that end at `cuts`; what is forwarded must be the reply.
 fn scan(expect: Expect, deprecate_eof: bool, reply: &[u8], cuts: &[usize]) -> Summary {
-    let mut scanner = Scanner::new(expect, deprecate_eof, 1);
+    let mut scanner = Scanner::new(expect, side(deprecate_eof));
     let mut forwarded = 0;
     let mut done = false;
     for cut in cuts.iter().copied().chain([reply.len()]) {
@@ -123,7 +131,6 @@ fn a_cursor_has_no_rows_yet() {
 
 /// Between two that disagree about EOF packets.
 fn translator(expect: Expect, client_deprecates: bool) -> Translator {
-    let side = |deprecate_eof| Side { deprecate_eof, sequence: 1, compressed: false };
     Translator::new(expect, side(client_deprecates), side(!client_deprecates))
 }
 
@@ -168,7 +175,6 @@ fn a_translated_reply_is_what_the_other_kind_of_server_would_have_sent() {
 #[test]
 fn a_command_of_more_frames_has_a_reply_with_higher_numbers() {
     for capabilities in [PLAIN, DEPRECATES] {
-        let deprecate_eof = capabilities.contains(Capabilities::DEPRECATE_EOF);
         let reply = |mut sequence: u8| {
             let mut out = BytesMut::new();
             let rows = vec![vec![Some(b"a".to_vec())]; 3];
@@ -176,12 +182,12 @@ fn a_command_of_more_frames_has_a_reply_with_higher_numbers() {
             result_set(&mut out, &mut sequence, &columns(1), &rows, capabilities, status);
             out
         };
-        let side = |sequence| Side { deprecate_eof, sequence, compressed: false };
+        let side = |sequence| Side::new(capabilities, sequence);
         let mut translator = Translator::new(Expect::Results, side(3), side(1));
         let mut out = BytesMut::new();
         assert!(translator.translate(&reply(1), &mut out).unwrap().reached == Reached::End);
         assert_eq!(out, reply(3));
-        let mut scanner = Scanner::new(Expect::Results, deprecate_eof, 3);
+        let mut scanner = Scanner::new(Expect::Results, side(3));
         assert!(scanner.scan(&reply(3)).unwrap().reached == Reached::End);
     }
 }
@@ -190,8 +196,7 @@ fn a_command_of_more_frames_has_a_reply_with_higher_numbers() {
 #[test]
 fn each_result_to_a_compressed_client_is_numbered_anew() {
     for capabilities in [PLAIN, DEPRECATES] {
-        let deprecate_eof = capabilities.contains(Capabilities::DEPRECATE_EOF);
-        let side = |compressed| Side { deprecate_eof, sequence: 1, compressed };
+        let side = |compressed| Side::new(capabilities, 1).compressed(compressed);
         let reply = results(capabilities);
         for cut in 0..reply.len() {
             let mut translator = Translator::new(Expect::Results, side(true), side(false));
@@ -205,7 +210,7 @@ fn each_result_to_a_compressed_client_is_numbered_anew() {
                             starts.push(out.len());
                             translator.number(u8::try_from(starts.len() * 50).unwrap());
                         }
-                        Reached::More | Reached::End => break,
+                        _ => break,
                     }
                 }
             }
@@ -214,6 +219,40 @@ fn each_result_to_a_compressed_client_is_numbered_anew() {
             assert_eq!((taken, out.len()), (reply.len(), reply.len()));
             assert_eq!(translator.sequence(), 151);
         }
+    }
+}
+
+/// Some clients cannot read a packet that is cut more than once.
+#[test]
+fn a_compressed_client_gets_packets_whole_or_hears_that_they_go_on() {
+    let mut long = BytesMut::new();
+    let cell = |byte, len| vec![Some(vec![byte; len])];
+    let rows = [cell(b'x', 2 << 20), cell(b'y', 5), cell(b'z', 200_000)];
+    result_set(&mut long, &mut 1, &columns(1), &rows, DEPRECATES, StatusFlags::AUTOCOMMIT);
+    for (reply, step, is_long) in [(&results(DEPRECATES), 1, false), (&long, 10_007, true)] {
+        let client = side(true).compressed(true);
+        let mut translator = Translator::new(Expect::Results, client, side(true));
+        let (mut written, mut taken, mut cut) = (BytesMut::new(), 0, false);
+        for end in (0..reply.len()).step_by(step).chain([reply.len()]) {
+            loop {
+                let scan = translator.translate(&reply[taken..end], &mut written).unwrap();
+                taken += scan.forward;
+                assert!(end - taken < HELD_MAX);
+                let whole = written.len() - translator.unfinished();
+                assert_eq!(translator.at_boundary(), whole == written.len());
+                if let Some(&[a, b, c, ..]) = reply[whole..].first_chunk::<4>()
+                    && whole < written.len()
+                {
+                    let len = u32::from_le_bytes([a, b, c, 0]);
+                    assert!(len >= 200_000, "a frame of {len} bytes at {whole} is cut");
+                    cut = true;
+                }
+                if scan.reached != Reached::NextResult {
+                    break;
+                }
+            }
+        }
+        assert!(&written == reply && cut == is_long);
     }
 }
 
@@ -228,7 +267,7 @@ fn a_row_of_many_frames_is_one_row() {
 
 #[test]
 fn what_cannot_be_a_reply_is_a_violation() {
-    let scan = |expect, bytes: &[u8]| Scanner::new(expect, true, 1).scan(bytes).unwrap_err();
+    let scan = |expect, bytes: &[u8]| Scanner::new(expect, side(true)).scan(bytes).unwrap_err();
     // A request for a local file, which nobody was offered.
     let infile = [2, 0, 0, 1, 0xfb, b'x'];
     assert!(matches!(scan(Expect::Results, &infile), Violation::Unexpected { .. }));
@@ -260,7 +299,7 @@ fn random_bytes_never_panic() {
             bytes[..4].copy_from_slice(&[len, 0, 0, 1]);
         }
         for expect in [Expect::Simple, Expect::Results, Expect::Prepared, Expect::Rows] {
-            let scanned = Scanner::new(expect, true, 1).scan(&bytes);
+            let scanned = Scanner::new(expect, side(true)).scan(&bytes);
             assert!(scanned.is_err() || scanned.is_ok_and(|scan| scan.forward <= bytes.len()));
             let mut out = BytesMut::new();
             let taken = translator(expect, true).translate(&bytes, &mut out);

@@ -15,7 +15,10 @@ use super::{Inbox, Stream, poll_fill};
 
 /// So many bytes are compressed at once. More would hardly get shorter, and would hold up the
 /// worker's other sessions.
-const PIECE_MAX: usize = 64 << 10;
+const PIECE_MAX: usize = 128 << 10;
+
+/// A longer buffer is not kept for the next piece.
+const SPARE_MAX: usize = 2 * PIECE_MAX;
 
 /// What the compressed streams of a worker share.
 #[derive(Default)]
@@ -74,9 +77,35 @@ impl Compressed {
         Ok(progress.given)
     }
 
-    /// Sends what is packed, and returns the buffer.
+    /// Packs a part of something that should not be cut. It is sent when its end has come.
+    pub(super) fn poll_part(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_drain(cx))?;
+        Poll::Ready(Ok(self.pack(bytes, Codec::compress_part)))
+    }
+
+    /// Packs so many of the bytes as is good at once.
+    fn pack(
+        &mut self,
+        bytes: &[u8],
+        compress: impl FnOnce(&mut Codec, &mut Engines, &[u8], &mut Vec<u8>),
+    ) -> usize {
+        let piece = &bytes[..bytes.len().min(PIECE_MAX)];
+        WORKSHOP.with_borrow_mut(|workshop| {
+            if self.unsent.is_empty() {
+                self.unsent = std::mem::take(&mut workshop.spare);
+            }
+            compress(&mut self.codec, &mut workshop.engines, piece, &mut self.unsent);
+        });
+        piece.len()
+    }
+
+    /// Sends what is packed, and returns the buffer. What is not whole stays.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.unsent.is_empty() {
+        if self.unsent.is_empty() || self.codec.is_open() {
             return Poll::Ready(Ok(()));
         }
         while let Some(rest @ [_, ..]) = self.unsent.get(self.sent..) {
@@ -90,7 +119,7 @@ impl Compressed {
         self.sent = 0;
         buffer.clear();
         WORKSHOP.with_borrow_mut(|workshop| {
-            if workshop.spare.capacity() < buffer.capacity() {
+            if (workshop.spare.capacity()..SPARE_MAX).contains(&buffer.capacity()) {
                 workshop.spare = buffer;
             }
         });
@@ -124,12 +153,7 @@ impl AsyncWrite for Compressed {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_drain(cx))?;
-        let piece = &bytes[..bytes.len().min(PIECE_MAX)];
-        WORKSHOP.with_borrow_mut(|workshop| {
-            this.unsent = std::mem::take(&mut workshop.spare);
-            this.codec.compress(&mut workshop.engines, piece, &mut this.unsent);
-        });
-        Poll::Ready(Ok(piece.len()))
+        Poll::Ready(Ok(this.pack(bytes, Codec::compress)))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

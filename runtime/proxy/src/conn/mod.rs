@@ -154,6 +154,26 @@ impl Conn {
         Ok(())
     }
 
+    /// Sends all the bytes. Those behind the first `whole` are a part of a packet that should not
+    /// be cut: inside compression they wait for its end.
+    pub(crate) async fn send_whole(&mut self, bytes: &[u8], whole: usize) -> io::Result<()> {
+        let (whole, mut part) = bytes.split_at(whole.min(bytes.len()));
+        if part.is_empty() || !self.is_compressed() {
+            return self.send(bytes).await;
+        }
+        if !whole.is_empty() {
+            self.send(whole).await?;
+        }
+        self.bytes_out += part.len() as u64;
+        while let Stream::Compressed(stream) = &mut self.stream
+            && !part.is_empty()
+        {
+            let count = poll_fn(|cx| stream.poll_part(cx, part)).await?;
+            part = &part[count..];
+        }
+        Ok(())
+    }
+
     /// Sends the first `count` bytes of another connection's inbox, and consumes them there.
     pub(crate) async fn forward(&mut self, from: &mut Self, count: usize) -> io::Result<()> {
         if count > 0 {

@@ -6,7 +6,6 @@
 
 use bytes::{BufMut, BytesMut};
 use tidegate_hook::{Answer, OutcomeKind, StatementTraits};
-use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::error_code::{
     ER_MAX_PREPARED_STMT_COUNT_REACHED, ER_NEED_REPREPARE, ER_NET_PACKET_TOO_LARGE,
@@ -14,7 +13,7 @@ use tidegate_mysql_wire::error_code::{
 };
 use tidegate_mysql_wire::frame::{HEADER_LEN, Header, PAYLOAD_MAX};
 use tidegate_mysql_wire::packet::{ErrPacket, PrepareOk};
-use tidegate_mysql_wire::relay::{Expect, Reached, Scanner};
+use tidegate_mysql_wire::relay::{Expect, Reached, Scanner, Side};
 use tidegate_mysql_wire::status::StatusFlags;
 use tidegate_sql::Kind;
 
@@ -464,7 +463,7 @@ async fn prepare_unseen(
     connection: &mut ServerConn,
     text: &[u8],
 ) -> Result<Result<PrepareOk, ErrPacket>, ServerLost> {
-    let deprecate_eof = connection.session.capabilities.contains(Capabilities::DEPRECATE_EOF);
+    let side = Side::new(connection.session.capabilities, 1);
     let mut packet = std::mem::take(&mut connection.pending);
     write_command(&mut packet, Command::StmtPrepare, text);
     let server = &mut connection.conn;
@@ -474,7 +473,7 @@ async fn prepare_unseen(
         Some(&ErrPacket::MARK) => Err(ErrPacket::decode(first)?),
         _ => Ok(PrepareOk::decode(first)?),
     };
-    swallow(server, Scanner::new(Expect::Prepared, deprecate_eof, 1)).await?;
+    swallow(server, Scanner::new(Expect::Prepared, side)).await?;
     Ok(prepared)
 }
 

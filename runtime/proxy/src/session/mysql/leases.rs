@@ -37,10 +37,9 @@ impl Held {
         }
     }
 
-    /// The server leaves out the EOF packets after column definitions.
-    pub(super) fn deprecates_eof(&mut self) -> bool {
-        let agreed = self.leased.connection().session.capabilities;
-        agreed.contains(Capabilities::DEPRECATE_EOF)
+    /// What its server and tidegate have agreed on.
+    pub(super) fn capabilities(&mut self) -> Capabilities {
+        self.leased.connection().session.capabilities
     }
 
     /// Its server has closed it, or said something unasked.

@@ -145,6 +145,7 @@ impl Entered {
             prepared: super::Prepared::default(),
             pins: super::Pins::default(),
             autocommit: true,
+            in_transaction: false,
             next_transaction: false,
             diagnostics: None,
             insert_id: super::InsertId::default(),

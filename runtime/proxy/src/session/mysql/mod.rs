@@ -102,6 +102,8 @@ pub(crate) struct Session {
     prepared: Prepared,
     pins: Pins,
     autocommit: bool,
+    /// As the server last said. With `autocommit` off, the session is bound without one too.
+    in_transaction: bool,
     /// `SET TRANSACTION` shapes the transaction that follows.
     next_transaction: bool,
     /// The connection that holds the warnings, or the count of rows, of the last statement.
@@ -187,6 +189,7 @@ impl Session {
         self.prepared.clear();
         self.pins.clear();
         self.autocommit = true;
+        self.in_transaction = false;
         self.next_transaction = false;
         self.diagnostics = None;
         self.insert_id = InsertId::default();

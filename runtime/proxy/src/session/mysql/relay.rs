@@ -6,15 +6,14 @@ use std::time::Duration;
 use bytes::BytesMut;
 use thiserror::Error;
 use tidegate_mysql_wire::frame::{HEADER_LEN, Header};
-use tidegate_mysql_wire::relay::{Expect, Reached, Scan, Scanner, Side, Summary, Translator};
+use tidegate_mysql_wire::relay::{
+    Expect, HELD_MAX, Reached, Scan, Scanner, Side, Summary, Translator,
+};
 use tidegate_wire::Violation;
 use tokio::time::sleep;
 
 use crate::conn::{Conn, Inbox};
 use crate::pool::ServerLost;
-
-/// No head of a packet, nor a packet that must be seen whole, is longer than this.
-const HELD_MAX: usize = 256 << 10;
 
 /// A reply that did not come to its end.
 #[derive(Debug, Error)]
@@ -46,11 +45,12 @@ enum Reply {
 impl Reply {
     fn new(expect: Expect, sides: Sides) -> Self {
         let Sides { client, server } = sides;
-        if client == server {
-            Self::AsIs(Scanner::new(expect, server.deprecate_eof, server.sequence))
-        } else {
-            let translator = Translator::new(expect, client, server);
-            Self::Translated(Box::new(translator), BytesMut::new())
+        match Scanner::between(expect, client, server) {
+            Some(scanner) => Self::AsIs(scanner),
+            None => {
+                let translator = Translator::new(expect, client, server);
+                Self::Translated(Box::new(translator), BytesMut::new())
+            }
         }
     }
 
@@ -79,15 +79,22 @@ impl Reply {
         let broken =
             |violation| RelayError::Server { source: ServerLost::Violation(violation), boundary };
         let scan = match self {
-            Self::AsIs(scanner) => {
+            Self::AsIs(scanner) => loop {
                 let scan = scanner.scan(server.inbox.as_slice()).map_err(broken)?;
                 client.forward(server, scan.forward).await.map_err(RelayError::Client)?;
-                scan
-            }
+                if scan.reached != Reached::Changes {
+                    break scan;
+                }
+                let mut out = BytesMut::new();
+                let taken = scanner.strip(server.inbox.as_slice(), &mut out).map_err(broken)?;
+                server.inbox.consume(taken);
+                client.send(&out).await.map_err(RelayError::Client)?;
+            },
             Self::Translated(translator, out) => loop {
                 let scan = translator.translate(server.inbox.as_slice(), out).map_err(broken)?;
                 server.inbox.consume(scan.forward);
-                client.send(out).await.map_err(RelayError::Client)?;
+                let whole = out.len().saturating_sub(translator.unfinished());
+                client.send_whole(out, whole).await.map_err(RelayError::Client)?;
                 out.clear();
                 if scan.reached != Reached::NextResult {
                     break scan;

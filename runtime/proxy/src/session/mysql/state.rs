@@ -28,7 +28,7 @@ impl Session {
     pub(super) fn status(&self) -> StatusFlags {
         let mut status = StatusFlags::AUTOCOMMIT;
         status.set(StatusFlags::AUTOCOMMIT, self.autocommit);
-        status.set(StatusFlags::IN_TRANSACTION, self.bonds.transaction.is_some());
+        status.set(StatusFlags::IN_TRANSACTION, self.in_transaction);
         status
     }
 
@@ -71,6 +71,7 @@ impl Session {
         };
         self.autocommit = status.contains(StatusFlags::AUTOCOMMIT);
         let open = status.contains(StatusFlags::IN_TRANSACTION);
+        self.in_transaction = open;
         if open || !matches!(kind, Kind::SessionState | Kind::Admin) {
             self.next_transaction = false;
         }

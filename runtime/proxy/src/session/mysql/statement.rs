@@ -8,7 +8,6 @@ use bytes::BytesMut;
 use tidegate_hook::{
     Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, Target, Verdict,
 };
-use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::packet::ErrPacket;
 use tidegate_mysql_wire::relay::{Expect, Side, Summary};
@@ -225,21 +224,13 @@ impl Session {
         asked: &Asked,
     ) -> Result<Option<Done>, End> {
         let limit = asked.verdict.timeout.map(|after| self.time_limit(place, after));
-        let client_deprecates = self.capabilities.contains(Capabilities::DEPRECATE_EOF);
         let Some(held) = self.leases.at(place) else {
             return Err(End::Server("no connection is held there".to_owned()));
         };
+        let client = Side::new(self.capabilities, self.reply_sequence);
         let sides = Sides {
-            client: Side {
-                deprecate_eof: client_deprecates,
-                sequence: self.reply_sequence,
-                compressed: self.client.is_compressed(),
-            },
-            server: Side {
-                deprecate_eof: held.deprecates_eof(),
-                sequence: held.reply_sequence,
-                compressed: false,
-            },
+            client: client.compressed(self.client.is_compressed()),
+            server: Side::new(held.capabilities(), held.reply_sequence),
         };
         let server = &mut held.leased.connection().conn;
         match relay(&mut self.client, server, expect, sides, limit).await {

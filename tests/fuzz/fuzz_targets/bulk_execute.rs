@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::bulk_execute;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    bulk_execute(data);
+});

@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::change_user;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    change_user(data);
+});

@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::query_attributes;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    query_attributes(data);
+});

@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::machines::relay_upload;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    relay_upload(data);
+});

@@ -1,0 +1,7 @@
+#![no_main]
+
+use tidegate_fuzz::decoders::session_changes;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    session_changes(data);
+});
