@@ -66,7 +66,9 @@ fn a_key_that_resembles_none_lists_them_all() {
         "[config] \"colour\": no such key; there are none"
     );
     assert_eq!(config.deny_unknown(&["colour"]), Ok(()));
-    assert!(message(config.deny_unknown(&["default", "COLOUR"])).contains("did you mean \"COLOUR\"?"));
+    assert!(
+        message(config.deny_unknown(&["default", "COLOUR"])).contains("did you mean \"COLOUR\"?")
+    );
 }
 
 #[test]

@@ -5,13 +5,16 @@
 mod auth;
 mod bad_input;
 mod clients;
+mod copy_on_read;
 mod failures;
 mod harness;
 mod operations;
 mod plugins;
 mod pool;
+mod query_rules;
 mod reload;
 mod routing;
 mod statements;
 mod support;
 mod tls;
+mod trace_id;
