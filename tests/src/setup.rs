@@ -25,6 +25,7 @@ pub struct Setup {
     upstream: Vec<String>,
     listener: Vec<String>,
     files: Vec<(String, String)>,
+    whole: Option<String>,
 }
 
 impl Setup {
@@ -41,6 +42,7 @@ impl Setup {
             upstream: Vec::new(),
             listener: Vec::new(),
             files: Vec::new(),
+            whole: None,
         }
     }
 
@@ -129,6 +131,14 @@ impl Setup {
         self
     }
 
+    /// Takes this text as `tidegate.toml`, whatever else was said. It must have [`Self::port`] and
+    /// [`Self::admin_port`].
+    #[must_use]
+    pub fn whole(mut self, text: &str) -> Self {
+        self.whole = Some(text.to_owned());
+        self
+    }
+
     /// Writes one more file beside `tidegate.toml`.
     #[must_use]
     pub fn file(mut self, name: &str, text: &str) -> Self {
@@ -169,6 +179,9 @@ impl Setup {
     /// The text of `tidegate.toml`.
     #[must_use]
     pub fn text(&self) -> String {
+        if let Some(whole) = &self.whole {
+            return whole.clone();
+        }
         let lines =
             |lines: &[String]| lines.iter().fold(String::new(), |text, line| text + line + "\n");
         let mut text = format!("[admin]\nbind = \"127.0.0.1:{}\"\n\n", self.admin_port);

@@ -139,6 +139,20 @@ impl Tidegate {
             .unwrap_or_else(|| panic!("no line of the log has {parts:?}"))
     }
 
+    /// Waits for a line of a query log that contains all of these, and returns it.
+    ///
+    /// # Panics
+    /// When none comes in time.
+    #[must_use]
+    pub fn wait_for_query(&self, log: &str, parts: &[&str]) -> serde_json::Value {
+        let log = self.folder.path().join(log);
+        wait_for(&format!("{parts:?} in {}", log.display()), || {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let line = text.lines().find(|line| parts.iter().all(|part| line.contains(part)))?;
+            serde_json::from_str(line).ok()
+        })
+    }
+
     /// Puts a built plugin into the plugin folder, as a user would: a rename into place.
     ///
     /// # Panics

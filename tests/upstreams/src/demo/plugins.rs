@@ -73,8 +73,13 @@ fn folder(proxy: &Proxy) -> PathBuf {
 }
 
 /// Each listener has its own, so that it can be seen which of them decided.
-const SAMPLES: [(&str, &str); 3] =
-    [("user-router", USER_ROUTER), ("read-write-split", READ_WRITE_SPLIT), ("example", EXAMPLE)];
+const SAMPLES: [(&str, &str); 5] = [
+    ("user-router", USER_ROUTER),
+    ("read-write-split", READ_WRITE_SPLIT),
+    ("example", EXAMPLE),
+    ("query-rules", QUERY_RULES),
+    ("trace-id", TRACE_ID),
+];
 
 const USER_ROUTER: &str = r#"listeners = ["by-user"]
 
@@ -97,4 +102,20 @@ const EXAMPLE: &str = r#"listeners = ["by-statement"]
 [config]
 administrators = ["boss"]
 message = "ask an administrator to change tables"
+"#;
+
+const QUERY_RULES: &str = r#"listeners = ["by-statement"]
+
+[[config.rules]]
+rule_id = 10
+match_pattern = '\bold_visits\b'
+replace_pattern = "visits"
+
+[[config.rules]]
+rule_id = 20
+match_digest = '^delete from \w+$'
+error_msg = "say which rows: this statement has no WHERE"
+"#;
+
+const TRACE_ID: &str = r#"listeners = ["by-statement"]
 "#;

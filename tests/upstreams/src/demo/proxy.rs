@@ -18,6 +18,8 @@ use crate::servers::Servers;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
+/// What is said on the listener [`Listener::ByStatement`].
+const QUERY_LOG: &str = "queries.log";
 
 /// Where clients of each listener connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +90,11 @@ impl Proxy {
     /// What it has logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.join("tidegate.log")).unwrap_or_default()
+    }
+
+    /// What the listener [`Listener::ByStatement`] has logged of its statements.
+    pub(crate) fn queries(&self) -> String {
+        fs::read_to_string(self.folder.join(QUERY_LOG)).unwrap_or_default()
     }
 
     async fn wait_until_ready(&mut self) -> Result<()> {
@@ -165,6 +172,7 @@ name = "by-statement"
 protocol = "mysql"
 bind = "127.0.0.1:{by_statement}"
 upstream = "shop"
+query_log = {{ path = "{QUERY_LOG}" }}
 auth = {{ source = "config", users = [
 {users}] }}
 "#

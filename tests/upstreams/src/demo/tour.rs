@@ -40,6 +40,8 @@ pub(crate) async fn run(proxy: &Proxy, servers: &Servers, components: &Component
     users(proxy).await?;
     statements(proxy).await?;
     refusal(proxy).await?;
+    rules(proxy).await?;
+    trace(proxy).await?;
     swap(proxy, servers, components).await
 }
 
@@ -91,14 +93,36 @@ async fn statements(proxy: &Proxy) -> Result<()> {
 async fn refusal(proxy: &Proxy) -> Result<()> {
     chapter("example: what is asked, and by whom, decides");
     let mut app = proxy.connect(Listener::ByStatement, "app").await?;
-    let text = "DROP TABLE visits";
-    match app.query_drop(text).await {
-        Err(Error::Server(refused)) => say("app", text, &refused.to_string()),
-        Err(other) => return Err(other).context(text),
-        Ok(()) => bail!("{text}: nobody refused it"),
-    }
+    say_refused(&mut app, "DROP TABLE visits").await?;
     ask(&mut app, "app", "SELECT count(*) FROM visits", Expected::Exactly("1")).await?;
     app.disconnect().await?;
+    Ok(())
+}
+
+/// The plugin `query-rules`, behind it: a text is replaced, another refused.
+async fn rules(proxy: &Proxy) -> Result<()> {
+    chapter("query-rules: what its rules say about a text decides");
+    let mut app = proxy.connect(Listener::ByStatement, "app").await?;
+    ask(&mut app, "app", "SELECT count(*) FROM old_visits", Expected::Exactly("1")).await?;
+    say_refused(&mut app, "DELETE FROM visits").await?;
+    app.disconnect().await?;
+    Ok(())
+}
+
+/// The plugin `trace-id`, behind all: the query log knows which trace a statement belongs to.
+async fn trace(proxy: &Proxy) -> Result<()> {
+    chapter("trace-id: the query log knows the trace");
+    let mut app = proxy.connect(Listener::ByStatement, "app").await?;
+    let text = "SELECT 7 /*trace_id='order-7'*/";
+    ask(&mut app, "app", text, Expected::Exactly("7")).await?;
+    app.disconnect().await?;
+    let deadline = Instant::now() + PATIENCE;
+    while !proxy.queries().contains(r#""trace_id":"order-7""#) {
+        if Instant::now() > deadline {
+            bail!("the trace is not in the query log:\n{}", proxy.queries());
+        }
+        sleep(PAUSE).await;
+    }
     Ok(())
 }
 
@@ -176,6 +200,16 @@ fn check(user: &str, text: &str, host: String, expected: Expected) -> Result<Str
         bail!("{text}: answered by {host}, expected {expected:?}");
     }
     Ok(host)
+}
+
+/// A statement that some plugin must not let through.
+async fn say_refused(session: &mut Conn, text: &str) -> Result<()> {
+    match session.query_drop(text).await {
+        Err(Error::Server(refused)) => say("app", text, &refused.to_string()),
+        Err(other) => return Err(other).context(text.to_owned()),
+        Ok(()) => bail!("{text}: nobody refused it"),
+    }
+    Ok(())
 }
 
 /// Carries out a statement that has no rows.

@@ -29,6 +29,7 @@ its files
   plugins: drop, replace, remove   {folder}/plugins
   configuration                    {folder}/tidegate.toml
   log                              tail -f {folder}/tidegate.log
+  statements, with their traces    tail -f {folder}/queries.log
 ",
         servers.primary,
         folder = folder.display(),
