@@ -78,6 +78,7 @@ macro_rules! tours {
         }
     )*};
 }
+#[cfg(feature = "mysql9")]
 pub(crate) use tours;
 
 tours! {

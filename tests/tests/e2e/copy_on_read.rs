@@ -3,8 +3,8 @@
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use tidegate_tests::clients::Login;
-use tidegate_tests::mariadb::users;
 use tidegate_tests::raw::{RawClient, capability, login_packet};
+use tidegate_tests::server::users;
 use tidegate_tests::{MariaDb, Setup, Tidegate, free_port};
 
 use crate::support::{assert_unharmed, run, server_error, try_connect, value};

@@ -2,7 +2,7 @@
 
 use mysql_async::prelude::Queryable as _;
 use tidegate_tests::clients::Login;
-use tidegate_tests::mariadb::{PRIMARY_ID, REPLICA_ID};
+use tidegate_tests::server::{PRIMARY_ID, REPLICA_ID};
 use tidegate_tests::{MariaDbPair, Setup, Tidegate};
 
 use crate::support::{

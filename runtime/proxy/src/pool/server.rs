@@ -10,6 +10,7 @@ use tidegate_hook::current_worker;
 use tidegate_mysql_wire::auth::Credential;
 use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::gtid::GtidSet;
+use tidegate_mysql_wire::packet::ErrPacket;
 use tidegate_telemetry::{ServerMetrics, WaitFailure};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -18,8 +19,8 @@ use tracing::{info, warn};
 use super::dial::{DialError, Identity, Route, dial};
 use super::health::{Change, Health};
 use super::policy::{Acquire, Limits, Policy, Release};
-use super::server_conn::ServerConn;
-use super::settings::Settings;
+use super::server_conn::{ServerConn, ServerLost};
+use super::settings::{Missed, Settings};
 use super::standing::Standing;
 use crate::charset;
 use crate::locked;
@@ -433,6 +434,30 @@ impl Leased {
             }
         });
         question
+    }
+
+    /// Gives the connection these settings. One that has heard what is not among them is reset. The
+    /// inner error is the server's, to one of them.
+    pub(crate) async fn bring(
+        &mut self,
+        settings: &Settings,
+    ) -> Result<Result<(), ErrPacket>, ServerLost> {
+        let heard = &self.connection().heard;
+        let commands: Vec<(Command, &[u8])> = match settings.missed_by(heard) {
+            Missed::Nothing => return Ok(Ok(())),
+            Missed::Entries(entries) => {
+                entries.iter().map(|entry| (entry.command, &*entry.argument)).collect()
+            }
+            Missed::StartOver => {
+                if !self.reset().await {
+                    return Err(ServerLost::Closed);
+                }
+                settings.entries().map(|entry| (entry.command, &*entry.argument)).collect()
+            }
+        };
+        let connection = self.connection();
+        connection.heard = settings.clone();
+        connection.exchange(&commands).await
     }
 
     /// Makes the connection as good as new; `false` if that cannot be done.

@@ -42,6 +42,7 @@ pub(crate) fn mariadb_dump(login: Login<'_>) {
     dump_and_restore(login, || program("mariadb"), program("mariadb-dump"));
 }
 
+#[cfg(feature = "mysql9")]
 pub(crate) fn mysqldump(login: Login<'_>) {
     let mut dump = mysql_program("mysqldump", login);
     dump.arg("--set-gtid-purged=OFF");

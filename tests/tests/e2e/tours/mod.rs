@@ -11,7 +11,9 @@ use std::process::Output;
 use tidegate_tests::clients::{self, Login, node, python};
 use tidegate_tests::wait_for;
 
-pub(crate) use dump::{mariadb_dump, mysqldump};
+pub(crate) use dump::mariadb_dump;
+#[cfg(feature = "mysql9")]
+pub(crate) use dump::mysqldump;
 pub(crate) use rust_mysql_async::mysql_async;
 pub(crate) use rust_sqlx::sqlx;
 
@@ -43,6 +45,7 @@ pub(crate) fn mariadb_command_line(login: Login<'_>) {
     command_line(|statements| clients::mariadb(login, statements));
 }
 
+#[cfg(feature = "mysql9")]
 pub(crate) fn mysql_command_line(login: Login<'_>) {
     command_line(|statements| clients::mysql(login, statements));
 }

@@ -145,6 +145,7 @@ impl Session {
             return self.unknown_statement(head).await;
         };
         let asked = self.ask_again(id);
+        self.hold_back(&asked).await;
         if let Some(answer) = &asked.verdict.answer {
             self.discard(head).await?;
             return self.answer(&asked, answer, Form::Binary).await;

@@ -11,6 +11,7 @@ mod insert_id;
 mod kill;
 mod leases;
 mod login;
+mod mirror;
 mod pins;
 mod prepared;
 mod query;

@@ -19,6 +19,7 @@ impl Session {
         let mut traits = StatementTraits::empty();
         traits.set(StatementTraits::TRUNCATED, !head.is_whole());
         let asked = self.ask_client(head, traits);
+        self.hold_back(&asked).await;
         if let Some(answer) = &asked.verdict.answer {
             self.discard(head).await?;
             return self.answer(&asked, answer, Form::Text).await;
@@ -34,8 +35,14 @@ impl Session {
             return self.answer(&asked, &counted, Form::Text).await;
         }
         let outgoing = match &asked.verdict.rewrite {
-            None => Outgoing::Frames(head),
+            None => {
+                if head.is_whole() {
+                    self.mirror(&asked, head.argument(&self.client.inbox));
+                }
+                Outgoing::Frames(head)
+            }
             Some(text) => {
+                self.mirror(&asked, text.as_bytes());
                 self.discard(head).await?;
                 let mut packet = BytesMut::new();
                 let sequence = write_command(&mut packet, Command::Query, text.as_bytes());
@@ -89,6 +96,13 @@ impl Session {
             self.finish_done(&asked, place, &done);
         }
         Ok(())
+    }
+
+    /// A plugin wants the statement, or its answer, to come later.
+    pub(super) async fn hold_back(&mut self, asked: &Asked) {
+        if let Some(delay) = asked.verdict.delay() {
+            Box::pin(tokio::time::sleep(delay)).await;
+        }
     }
 
     /// Looks at the text of a command that is still in the client's inbox.

@@ -8,7 +8,6 @@ use bytes::BytesMut;
 use tidegate_hook::{
     Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, Target, Verdict,
 };
-use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::packet::ErrPacket;
 use tidegate_mysql_wire::relay::{Expect, Side, Summary};
 use tidegate_sql::{Dialect, Kind, analyze};
@@ -20,7 +19,7 @@ use super::trace::{Follows, Reading, Trace, trace};
 use super::{End, Session, farewell, reply};
 use crate::conn::Conn;
 use crate::listener::Finished;
-use crate::pool::{Borrower, Identity, LeaseError, Missed, ServerLost, Settings};
+use crate::pool::{Borrower, Identity, LeaseError, ServerLost, Settings};
 use crate::route::{Place, Route, route};
 
 /// A statement between its arrival and its end.
@@ -283,22 +282,7 @@ impl Session {
             return Ok(());
         };
         held.used = true;
-        let connection = held.leased.connection();
-        let commands: Vec<(Command, &[u8])> = match settings.missed_by(&connection.heard) {
-            Missed::Nothing => return Ok(()),
-            Missed::Entries(entries) => {
-                entries.iter().map(|entry| (entry.command, &*entry.argument)).collect()
-            }
-            Missed::StartOver => {
-                if !held.leased.reset().await {
-                    return Err(ServerLost::Closed);
-                }
-                settings.entries().map(|entry| (entry.command, &*entry.argument)).collect()
-            }
-        };
-        let connection = held.leased.connection();
-        connection.heard = settings.clone();
-        if let Err(refused) = connection.exchange(&commands).await? {
+        if let Err(refused) = held.leased.bring(settings).await? {
             held.dirty = true;
             warn!(
                 session = self.context.id,
