@@ -58,7 +58,7 @@ fn commands(path: &str, text: &str) -> Vec<Finding> {
     for (number, line) in text.lines().enumerate() {
         for told in line.split("cargo xtask ").skip(1) {
             let name: String =
-                told.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+                told.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
             if !name.is_empty() && !known.contains(&name) {
                 findings.push(Finding::new(
                     path,

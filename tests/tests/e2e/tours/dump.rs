@@ -4,7 +4,9 @@ use std::fs;
 use std::process::Command;
 
 use tidegate_tests::Scratch;
-use tidegate_tests::clients::{Login, mariadb_program, mysql_program, run_file, succeed};
+#[cfg(feature = "mysql9")]
+use tidegate_tests::clients::mysql_program;
+use tidegate_tests::clients::{Login, mariadb_program, run_file, succeed};
 
 /// Everything that a dump carries: types, keys, a view, a procedure, a function, a trigger.
 const CONTENTS: &str = "
