@@ -2,7 +2,7 @@
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts};
-use tidegate_tests::clients::Login;
+use tidegate_tests::clients::{Login, mariadb_program};
 use tidegate_tests::raw::RawClient;
 use tidegate_tests::{MariaDbPair, Setup, Tidegate};
 
@@ -13,6 +13,33 @@ const FRAME: usize = 0xff_ffff;
 
 fn start() -> Tidegate {
     Tidegate::start(Setup::single(&MariaDbPair::shared().primary))
+}
+
+#[test]
+fn a_file_of_the_client_is_loaded() {
+    let pair = MariaDbPair::shared();
+    let database = pair.database("statements_infile");
+    pair.primary.execute(&format!("create table {database}.t (id int primary key, name text)"));
+    let tidegate = Tidegate::start(Setup::single(&pair.primary));
+    let file = tidegate.folder().join("rows.tsv");
+    let rows: String = (0..200_000).map(|n| format!("{n}\tname {n}\n")).collect();
+    std::fs::write(&file, rows).unwrap();
+    let load = format!(
+        "truncate t; load data local infile {file:?} into table t; \
+         select count(*), max(name) from t; \
+         load data local infile '/nowhere' into table t; select 'on'"
+    );
+    let loaded = |port: u16, compress: bool| {
+        let login = Login { compress, ..Login::app(port, database) };
+        let mut client = mariadb_program("mariadb", login);
+        client.args(["--local-infile=1", "--force", "-BNe", &load, database]);
+        let output = client.output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let direct = loaded(pair.primary.port(), false);
+    assert!(direct.0.starts_with("200000\tname 99999\n"), "{direct:?}");
+    assert_eq!(loaded(tidegate.port(), false), direct);
+    assert_eq!(loaded(tidegate.port(), true), direct);
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ const COLLATION: u8 = 45;
 const SHAPING: Capabilities = Capabilities::FOUND_ROWS
     .union(Capabilities::IGNORE_SPACE)
     .union(Capabilities::INTERACTIVE)
+    .union(Capabilities::LOCAL_FILES)
     .union(Capabilities::MULTI_STATEMENTS)
     .union(Capabilities::MULTI_RESULTS)
     .union(Capabilities::PS_MULTI_RESULTS)

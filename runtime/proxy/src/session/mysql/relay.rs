@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use thiserror::Error;
 use tidegate_mysql_wire::frame::{HEADER_LEN, Header};
 use tidegate_mysql_wire::relay::{
-    Expect, HELD_MAX, Reached, Scan, Scanner, Side, Summary, Translator,
+    Expect, HELD_MAX, Reached, Scan, Scanner, Side, Summary, Translator, Upload,
 };
 use tidegate_wire::Violation;
 use tokio::time::sleep;
@@ -74,7 +74,11 @@ impl Reply {
     }
 
     /// Sends on what can be sent of the server's inbox.
-    async fn advance(&mut self, client: &mut Conn, server: &mut Conn) -> Result<bool, RelayError> {
+    async fn advance(
+        &mut self,
+        client: &mut Conn,
+        server: &mut Conn,
+    ) -> Result<Reached, RelayError> {
         let boundary = self.boundary();
         let broken =
             |violation| RelayError::Server { source: ServerLost::Violation(violation), boundary };
@@ -103,7 +107,39 @@ impl Reply {
             },
         };
         bounded(scan, &server.inbox).map_err(broken)?;
-        Ok(scan.reached == Reached::End)
+        Ok(scan.reached)
+    }
+
+    /// The server has asked for a file: the client sends it, and then the server has the word again.
+    async fn upload(&mut self, client: &mut Conn, server: &mut Conn) -> Result<(), RelayError> {
+        let (told, asked) = match self {
+            Self::AsIs(scanner) => (scanner.sequence(), scanner.sequence()),
+            Self::Translated(reply, _) => (reply.sequence(), reply.server_sequence()),
+        };
+        let mut upload = Upload::new(told, asked, client.is_compressed());
+        loop {
+            let scan = upload.scan(client.inbox.as_mut_slice());
+            let scan = scan.map_err(|why| RelayError::Client(std::io::Error::other(why)))?;
+            // What the client still sends belongs to no command: the session cannot go on.
+            let lost = |error| RelayError::Server { source: ServerLost::Io(error), boundary: None };
+            server.forward(client, scan.forward).await.map_err(lost)?;
+            if scan.reached == Reached::End {
+                break;
+            }
+            if client.fill().await.map_err(RelayError::Client)? == 0 {
+                let gone = std::io::ErrorKind::UnexpectedEof.into();
+                return Err(RelayError::Client(gone));
+            }
+        }
+        let answer = upload.server_sequence();
+        match self {
+            Self::AsIs(scanner) => scanner.resume(answer),
+            Self::Translated(reply, _) => {
+                let next = upload.client_sequence();
+                reply.resume(next.unwrap_or_else(|| client.next_sequence(answer)), answer);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -142,8 +178,12 @@ pub(super) async fn relay(
         killed = Box::pin(wait(server, limit)).await.map_err(|source| reply.lost(source))?;
     }
     loop {
-        if !server.inbox.is_empty() && reply.advance(client, server).await? {
-            return Ok((reply.summary(), killed));
+        if !server.inbox.is_empty() {
+            match reply.advance(client, server).await? {
+                Reached::End => return Ok((reply.summary(), killed)),
+                Reached::File => Box::pin(reply.upload(client, server)).await?,
+                _ => {}
+            }
         }
         match server.fill().await {
             Ok(0) => return Err(reply.lost(ServerLost::Closed)),
