@@ -106,6 +106,11 @@ impl Session {
     fn leave(&mut self, place: Place, trace: &Trace) {
         match trace {
             Trace::None | Trace::CountsRows => {}
+            Trace::Unseen => {
+                if let Some(held) = self.leases.at(place) {
+                    held.dirty = true;
+                }
+            }
             Trace::Pins(pins) => self.pin(place, pins),
             Trace::Unpins(pin) => self.unpin(place, pin),
             Trace::NextTransaction => {

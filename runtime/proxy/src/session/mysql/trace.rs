@@ -23,6 +23,8 @@ pub(super) enum Trace {
     Unpins(Arc<Pin>),
     /// It shapes the next transaction, which must be on this connection.
     NextTransaction,
+    /// A routine has run, and nobody saw what it has left behind.
+    Unseen,
     /// The statement that follows may ask how many rows there would have been.
     CountsRows,
 }
@@ -160,7 +162,11 @@ fn left(text: &[u8], reading: Reading, effects: Effects) -> Trace {
         if setting || unseen {
             pins.push(Pin::SessionVariable);
         }
-        return pins_or_none(pins.into_iter().map(Pin::unnamed).collect());
+        return match pins_or_none(pins.into_iter().map(Pin::unnamed).collect()) {
+            // Only the first of several statements was looked at closely.
+            Trace::None if reading.multiple => Trace::Unseen,
+            trace => trace,
+        };
     }
     if setting {
         return said(text, effects);
@@ -171,7 +177,11 @@ fn left(text: &[u8], reading: Reading, effects: Effects) -> Trace {
     if counts_rows(text, effects) {
         return Trace::CountsRows;
     }
-    pins_or_none(pinned(text, effects))
+    let routine = reading.kind == Kind::Call || effects.contains(Effects::FUNCTION_UNKNOWN);
+    match pins_or_none(pinned(text, effects)) {
+        Trace::None if routine => Trace::Unseen,
+        trace => trace,
+    }
 }
 
 fn pins_or_none(pins: Vec<Pin>) -> Trace {
@@ -391,6 +401,9 @@ mod tests {
             "SELECT IS_FREE_LOCK('a')",
         ] {
             assert_eq!(traced(text), Trace::None, "{text}");
+        }
+        for text in ["CALL p(1)", "SELECT my_function(1)"] {
+            assert_eq!(traced(text), Trace::Unseen, "{text}");
         }
         assert_eq!(traced("SET TRANSACTION READ ONLY"), Trace::NextTransaction);
         assert_eq!(traced("SELECT SQL_CALC_FOUND_ROWS a FROM t LIMIT 1"), Trace::CountsRows);
