@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize,
 };
 
 use crate::Scratch;
@@ -42,6 +43,20 @@ impl Certificates {
         self.folder.path().join("server.key")
     }
 
+    /// A client's certificate, and its private key.
+    #[must_use]
+    pub fn client(&self) -> (PathBuf, PathBuf) {
+        let at = |file| self.folder.path().join(file);
+        (at("client.pem"), at("client.key"))
+    }
+
+    /// A private RSA key, and the file with its public half.
+    #[must_use]
+    pub fn rsa(&self) -> (PathBuf, PathBuf) {
+        let at = |file| self.folder.path().join(file);
+        (at("rsa.key"), at("rsa.pem"))
+    }
+
     /// An authority that has signed nothing that is in use.
     #[must_use]
     pub fn stranger(&self) -> PathBuf {
@@ -58,12 +73,35 @@ impl Certificates {
         write(&certificates.certificate(), &certificate.pem())?;
         write(&certificates.key(), &key.serialize_pem())?;
         write(&certificates.stranger(), &self::authority("a stranger")?.pem())?;
+        let (certificate, key) = certificates.client();
+        let pair = KeyPair::generate()?;
+        write(&certificate, &client()?.signed_by(&pair, &authority)?.pem())?;
+        write(&key, &pair.serialize_pem())?;
+        let (private, public) = certificates.rsa();
+        let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
+        write(&private, &pair.serialize_pem())?;
+        write(&public, &pair.public_key_pem())?;
         Ok(certificates)
     }
 }
 
+/// The subject of [`Certificates::client`] and its issuer, as accounts of servers have them.
+pub const CLIENT_SUBJECT: &str = "/C=SE/O=tidegate/CN=a client";
+pub const ISSUER: &str = "/CN=tidegate tests";
+
+fn client() -> anyhow::Result<CertificateParams> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CountryName, "SE");
+    params.distinguished_name.push(DnType::OrganizationName, "tidegate");
+    params.distinguished_name.push(DnType::CommonName, "a client");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    Ok(params)
+}
+
 fn authority(name: &str) -> anyhow::Result<CertifiedIssuer<'static, KeyPair>> {
     let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

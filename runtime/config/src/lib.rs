@@ -19,14 +19,14 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 pub use error::{Error, Errors, Position};
-pub use listener::{Auth, AuthMethod, ClientTls, ClientTlsMode, Compression, Listener, QueryLog};
+pub use listener::{Auth, ClientTls, ClientTlsMode, Compression, Listener, QueryLog};
 pub use process::{Admin, Log, LogFormat, Plugins, Runtime};
 pub use secret::Secret;
 pub use upstream::{
-    Account, Balance, Pool, PoolMode, Probe, Protocol, ReadAfterWrite, Role, Server, ServerTls,
-    ServerTlsMode, Upstream,
+    Account, Balance, Pool, PoolMode, Probe, Protocol, ReadAfterWrite, Role, Server, ServerRsa,
+    ServerTls, ServerTlsMode, Upstream,
 };
-pub use users::{User, UserSecret};
+pub use users::{AuthMethod, User, UserSecret};
 
 use table::{Document, Environment, Table};
 

@@ -8,7 +8,7 @@ use crate::name;
 use crate::process::Admin;
 use crate::table::{Seen, Table, all, hint};
 use crate::upstream::{Outline, PROTOCOLS, Protocol};
-use crate::users::{self, User};
+use crate::users::{self, AuthMethod, User};
 use crate::value::Value;
 
 /// Drivers read the greeting's version into small buffers, in bytes.
@@ -35,6 +35,9 @@ pub struct Listener {
     pub default_auth: AuthMethod,
     /// What clients may have their connection compressed with.
     pub compression: Vec<Compression>,
+    /// The private key that clients without TLS encrypt passwords for; `None` for one that is made
+    /// when it is needed.
+    pub rsa_key: Option<PathBuf>,
     /// Clients beyond this many are turned away.
     pub max_sessions: usize,
     /// From accepting a client to the end of its login.
@@ -74,14 +77,6 @@ pub enum Auth {
     Users(Vec<User>),
 }
 
-/// A MySQL authentication method.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AuthMethod {
-    #[default]
-    MysqlNativePassword,
-    CachingSha2Password,
-}
-
 /// What a connection is compressed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
@@ -116,6 +111,7 @@ pub(crate) fn read(
     let server_version = table.optional("server_version", server_version);
     let default_auth = table.optional("default_auth", default_auth);
     let compression = table.optional("compression", compression);
+    let rsa_key = table.optional("rsa_key", Value::readable);
     let limits = limits(table);
     Some(Listener {
         name: name?,
@@ -130,6 +126,7 @@ pub(crate) fn read(
         default_auth: default_auth.unwrap_or_default(),
         // Only clients that ask for it get it, and only they pay for it.
         compression: compression.unwrap_or_else(|| vec![Compression::Zstd, Compression::Zlib]),
+        rsa_key,
         max_sessions: limits.max_sessions,
         login_timeout: limits.login_timeout,
         idle_timeout: limits.idle_timeout,

@@ -15,7 +15,7 @@ struct Place(TempDir);
 impl Place {
     fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
-        for file in ["tidegate.pem", "tidegate.key", "ca.pem", "clients.pem"] {
+        for file in ["tidegate.pem", "tidegate.key", "ca.pem", "clients.pem", "rsa.pem"] {
             place.write(file, "");
         }
         place.write("tidegate.secret", "s3cret\n");

@@ -26,6 +26,7 @@ pub struct Upstream {
     pub max_lag: Option<Duration>,
     pub read_after_write: ReadAfterWrite,
     pub tls: ServerTls,
+    pub rsa: ServerRsa,
     pub pool: Pool,
     /// Who asks servers for their role, their health and their verifiers.
     pub account: Option<Account>,
@@ -119,6 +120,18 @@ pub enum PoolMode {
     Transaction,
 }
 
+/// With which keys of servers a password is encrypted, where there is no TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ServerRsa {
+    /// With none: without TLS, no password is sent.
+    #[default]
+    Refuse,
+    /// With those in this file.
+    Pinned(PathBuf),
+    /// With whatever a server, or whoever stands between, says is its own.
+    Any,
+}
+
 /// Limits of the connections to one server, for the whole process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
@@ -209,6 +222,7 @@ pub(crate) fn read(table: &mut Table<'_>, seen: &mut Seen) -> Option<Upstream> {
         ])
     });
     let tls = table.optional("tls", tls);
+    let rsa = table.optional("rsa", rsa);
     let pool = table.optional("pool", pool);
     let has_account = table.get("account").is_some();
     let account = table.optional("account", account);
@@ -223,6 +237,7 @@ pub(crate) fn read(table: &mut Table<'_>, seen: &mut Seen) -> Option<Upstream> {
         max_lag,
         read_after_write: read_after_write.unwrap_or_default(),
         tls: tls.unwrap_or_default(),
+        rsa: rsa.unwrap_or_default(),
         pool: pool.unwrap_or_default(),
         account,
         probe: probe.unwrap_or_default(),
@@ -343,6 +358,36 @@ fn certificate_and_key(table: &mut Table<'_>) -> (Option<PathBuf>, Option<PathBu
         _ => None,
     };
     (table.optional("certificate", Value::readable), table.optional("key", Value::readable))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum RsaMode {
+    Refuse,
+    Pinned,
+    Any,
+}
+
+fn rsa(value: &Value<'_>) -> Option<ServerRsa> {
+    value.table(|table| {
+        let mode = table.optional("mode", |value| {
+            value.choice(&[
+                ("refuse", RsaMode::Refuse),
+                ("pinned", RsaMode::Pinned),
+                ("any", RsaMode::Any),
+            ])
+        });
+        let has_keys = table.get("keys").is_some();
+        let keys = table.optional("keys", Value::readable);
+        match (mode.unwrap_or(RsaMode::Pinned), has_keys) {
+            (RsaMode::Pinned, true) => keys.map(ServerRsa::Pinned),
+            (RsaMode::Pinned, false) => {
+                table.fail("keys", "is missing; it names the file with the servers' public keys")
+            }
+            (_, true) => table.fail("keys", "needs the mode `pinned`"),
+            (RsaMode::Refuse, false) => Some(ServerRsa::Refuse),
+            (RsaMode::Any, false) => Some(ServerRsa::Any),
+        }
+    })
 }
 
 fn pool(value: &Value<'_>) -> Option<Pool> {

@@ -17,11 +17,37 @@ pub struct User {
 /// What is held about a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserSecret {
-    Password(Secret),
-    /// As a server stores it: `*` and 40 hexadecimal digits (`mysql_native_password`), or
-    /// `$A$005$`, salt and hash (`caching_sha2_password`).
+    Password {
+        password: Secret,
+        /// How clients must prove it; `None` for the way that they begin with.
+        method: Option<AuthMethod>,
+    },
+    /// As a server stores it, or SHA512(password) as 128 hexadecimal digits.
     Verifier(Secret),
+    /// Nothing: the servers are asked about the password.
+    Servers,
 }
+
+/// An authentication method.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthMethod {
+    #[default]
+    MysqlNativePassword,
+    CachingSha2Password,
+    Sha256Password,
+    ClientEd25519,
+    Parsec,
+    MysqlClearPassword,
+}
+
+const METHODS: [(&str, AuthMethod); 6] = [
+    ("mysql_native_password", AuthMethod::MysqlNativePassword),
+    ("caching_sha2_password", AuthMethod::CachingSha2Password),
+    ("sha256_password", AuthMethod::Sha256Password),
+    ("client_ed25519", AuthMethod::ClientEd25519),
+    ("parsec", AuthMethod::Parsec),
+    ("mysql_clear_password", AuthMethod::MysqlClearPassword),
+];
 
 /// Reads the root of a users file.
 pub(crate) fn file(root: &mut Table<'_>) -> Option<Vec<User>> {
@@ -44,24 +70,38 @@ fn user(table: &mut Table<'_>, seen: &mut Seen) -> Option<User> {
         seen.claim(value, name);
         Some(name.to_owned())
     });
-    let password = table.get("password");
-    let verifier = table.get("verifier");
-    let secret = match (password, verifier) {
-        (Some(value), None) => secret::read(&value).map(UserSecret::Password),
-        (None, Some(value)) => verifier_of(&value).map(UserSecret::Verifier),
-        _ => table.fail("password", "give either `password` or `verifier`"),
+    let [password, verifier, check, method] =
+        ["password", "verifier", "check", "method"].map(|key| table.get(key));
+    if password.is_none() && method.is_some() {
+        return table.fail("method", "goes with a `password`");
+    }
+    let secret = match (password, verifier, check) {
+        (Some(password), None, None) => with_password(&password, method.as_ref()),
+        (None, Some(verifier), None) => verifier_of(&verifier).map(UserSecret::Verifier),
+        (None, None, Some(check)) => check.choice(&[("servers", ())]).map(|()| UserSecret::Servers),
+        _ => table.fail("password", "give one of `password`, `verifier` and `check`"),
     };
     Some(User { name: name?, secret: secret? })
+}
+
+fn with_password(password: &Value<'_>, method: Option<&Value<'_>>) -> Option<UserSecret> {
+    let password = secret::read(password);
+    let method = match method {
+        None => None,
+        Some(method) => Some(method.choice(&METHODS)?),
+    };
+    Some(UserSecret::Password { password: password?, method })
 }
 
 fn verifier_of(value: &Value<'_>) -> Option<Secret> {
     let secret = secret::read(value)?;
     let decoded = secret.expose().strip_prefix("0x").map_or(Some(secret.clone()), from_hex);
     match decoded {
-        Some(verifier) if is_native(&verifier) || is_caching_sha2(&verifier) => Some(verifier),
-        _ => {
-            value.fail("is neither `*` with 40 hexadecimal digits nor `$A$005$` with salt and hash")
-        }
+        Some(verifier) if is_verifier(verifier.expose()) => Some(verifier),
+        _ => value.fail(
+            "is of no form that servers store, such as `*` with 40 hexadecimal digits or `$A$005$` \
+             with salt and hash",
+        ),
     }
 }
 
@@ -76,16 +116,57 @@ fn from_hex(digits: &str) -> Option<Secret> {
     String::from_utf8(bytes.collect::<Option<_>>()?).ok().map(Secret::new)
 }
 
-fn is_native(verifier: &Secret) -> bool {
-    let digits = verifier.expose().strip_prefix('*');
-    digits.is_some_and(|d| d.len() == 40 && d.bytes().all(|b| b.is_ascii_hexdigit()))
+fn is_verifier(text: &str) -> bool {
+    is_native(text)
+        || is_caching_sha2(text.as_bytes())
+        || is_sha256(text.as_bytes())
+        || is_base64(text.as_bytes(), 43)
+        || is_parsec(text.as_bytes())
+        || is_hex(text.as_bytes(), 128)
 }
 
-/// `$A$`, the rounds in thousands as three hexadecimal digits, `$`, 20 bytes of salt, 43 of hash.
-fn is_caching_sha2(verifier: &Secret) -> bool {
-    let Some(rest) = verifier.expose().as_bytes().strip_prefix(b"$A$") else {
-        return false;
-    };
-    let rounds = rest.get(..3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-    rounds && rest.get(3) == Some(&b'$') && rest.len() == 4 + 20 + 43
+fn is_native(text: &str) -> bool {
+    text.strip_prefix('*').is_some_and(|digits| is_hex(digits.as_bytes(), 40))
+}
+
+/// `$A$`, the rounds in thousands as three hexadecimal digits, `$`, 20 bytes of salt, 43 of hash;
+/// or `$B$`, the same, and 88 of another hash.
+fn is_caching_sha2(text: &[u8]) -> bool {
+    match text {
+        [b'$', kind, b'$', a, b, c, b'$', rest @ ..] => {
+            let len = match kind {
+                b'A' => 20 + 43,
+                b'B' => 20 + 88,
+                _ => return false,
+            };
+            is_hex(&[*a, *b, *c], 3) && rest.len() == len
+        }
+        _ => false,
+    }
+}
+
+/// `$5$`, 20 bytes of salt, `$`, 43 of hash.
+fn is_sha256(text: &[u8]) -> bool {
+    let rest = text.strip_prefix(b"$5$");
+    rest.is_some_and(|rest| rest.len() == 20 + 1 + 43 && rest.get(20) == Some(&b'$'))
+}
+
+/// `P`, a digit, `:`, a salt, `:`, a public key.
+fn is_parsec(text: &[u8]) -> bool {
+    match text {
+        [b'P', b'0'..=b'3', b':', rest @ ..] if rest.len() == 24 + 1 + 43 => {
+            let (salt, key) = rest.split_at(24);
+            is_base64(salt, 24) && key.strip_prefix(b":").is_some_and(|key| is_base64(key, 43))
+        }
+        _ => false,
+    }
+}
+
+fn is_hex(text: &[u8], len: usize) -> bool {
+    text.len() == len && text.iter().all(u8::is_ascii_hexdigit)
+}
+
+fn is_base64(text: &[u8], len: usize) -> bool {
+    let valid = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    text.len() == len && text.iter().all(valid)
 }

@@ -7,31 +7,48 @@
 //!                            ▼
 //!                        Identified             who the client says it is; find its verifier
 //!                            │ verify
-//!         ┌──────────────────┼───────────────┐
-//!         ▼                  ▼               ▼
-//!     Accepted          ExpectProof ──▶   Denied
-//!         ▲                  │
-//!         └──────────────────┘ a proof by another method, or the password over TLS
+//!         ┌──────────────────┼───────────────┬──────────────┐
+//!         ▼                  ▼               ▼              ▼
+//!     Accepted ◀──┐     ExpectProof     Mismatch ──▶ Refusal
+//!         ▲       │       │  ▲  │ encrypted  ▲  │ another verifier
+//!         │       │       └──┘  ▼            │  ▼
+//!         │       │          ExpectPlaintext ┴─ judged again
+//!         │   Unchecked          │
+//!         │       ▲ whatever     │ decrypted
+//!         │       │ servers take ▼
+//!         └───────┴──────────────┘
 //! ```
 //!
-//! Each state is consumed by the packet that it expects. What must be sent is left in `out`, even
-//! when the state is the last one, except the final OK or ERR: that is the caller's, who still has
-//! to find a server and log in to it.
+//! Each state is consumed by what it expects: a packet of the client, a password that the caller has
+//! decrypted or had a server check, another verifier. What must be sent is left in `out`, even when
+//! the state is the last one, except the final OK or ERR: that is the caller's, who still has to find
+//! a server and log in to it.
 
 mod change_user;
+mod exchange;
+mod expect_plaintext;
 mod expect_proof;
 mod identified;
+mod mismatch;
 mod refusal;
+mod unchecked;
+
+use std::fmt;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use tidegate_wire::Violation;
+use zeroize::Zeroize as _;
 
 pub use change_user::change_user;
+pub use expect_plaintext::ExpectPlaintext;
 pub use expect_proof::ExpectProof;
 pub use identified::{Identified, Login};
+pub use mismatch::Mismatch;
 pub use refusal::{Reason, Refusal};
+pub use unchecked::Unchecked;
 
-use crate::auth::{Credential, Method};
+use crate::auth::{Credential, Method, ed25519};
 use crate::capabilities::Capabilities;
 use crate::frame::{self, Packet};
 use crate::packet::{Greeting, HandshakeResponse, NONCE_LEN, SslRequest};
@@ -58,6 +75,8 @@ pub struct Offer {
     pub connection_id: u32,
     /// Random, never used before, and without a NUL: some clients stop reading there.
     pub nonce: [u8; NONCE_LEN],
+    /// As random, for methods that sign.
+    pub long_nonce: [u8; ed25519::NONCE_LEN],
     /// [`Capabilities::SSL`] is set or cleared by `tls`.
     pub capabilities: Capabilities,
     /// The method that clients should begin with.
@@ -67,6 +86,20 @@ pub struct Offer {
     pub status: StatusFlags,
     /// The address of the client, as it stands in the message that denies access.
     pub client_host: String,
+    /// In PEM: what clients without TLS encrypt their passwords with, where they are asked for them.
+    pub public_key: Option<Arc<str>>,
+    pub decoy_key: DecoyKey,
+}
+
+/// Makes up what clients are told about users of whom nothing is stored. Secret, or it would tell
+/// them from others, and the same for as long as clients may compare.
+#[derive(Clone)]
+pub struct DecoyKey(pub [u8; 32]);
+
+impl fmt::Debug for DecoyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DecoyKey(..)")
+    }
 }
 
 /// Greets a client.
@@ -108,13 +141,15 @@ impl ExpectResponse {
     /// # Errors
     /// A refusal, to be written and the connection closed, if the packet is no valid response, or
     /// one without TLS where that is required.
-    pub fn on_packet(mut self, packet: Packet) -> Result<Step, Refusal> {
+    pub fn on_packet(mut self, mut packet: Packet) -> Result<Step, Refusal> {
         take_turn(&mut self.sequence, packet.sequence)?;
         if SslRequest::is(&packet.payload) {
             return self.upgrade();
         }
         let response = HandshakeResponse::decode(&packet.payload)
             .map_err(|violation| Refusal::violation(violation, self.sequence))?;
+        // With some methods, the proof is the password.
+        packet.payload.as_mut().zeroize();
         if self.offer.tls == ClientTls::Require && !self.encrypted {
             return Err(Refusal::tls_required(self.sequence));
         }
@@ -139,6 +174,12 @@ pub enum Auth {
     Accepted(Accepted),
     /// Send what is in `out`, and give the client's next packet to this.
     Continue(ExpectProof),
+    /// Decrypt what it has, and give it the plaintext.
+    Decrypt(ExpectPlaintext),
+    /// Log in to a server, and say what has come of it.
+    Check(Unchecked),
+    /// The password is not the one that the verifier is for. Is it the latest?
+    Mismatch(Mismatch),
     /// To be written, and the connection closed.
     Denied(Refusal),
 }

@@ -60,8 +60,12 @@ pub const ER_QUERY_INTERRUPTED: ErrorCode = ErrorCode::new(1317, b"70100");
 pub const ER_NEED_REPREPARE: ErrorCode = ErrorCode::new(1615, b"HY000");
 pub const ER_MAX_PREPARED_STMT_COUNT_REACHED: ErrorCode = ErrorCode::new(1461, b"42000");
 pub const ER_MALFORMED_PACKET: ErrorCode = ErrorCode::new(1835, b"HY000");
+pub const ER_MUST_CHANGE_PASSWORD_LOGIN: ErrorCode = ErrorCode::new(1862, b"HY000");
 pub const ER_QUERY_TIMEOUT: ErrorCode = ErrorCode::new(3024, b"HY000");
+pub const ER_ACCOUNT_HAS_BEEN_LOCKED: ErrorCode = ErrorCode::new(3118, b"HY000");
 pub const ER_SECURE_TRANSPORT_REQUIRED: ErrorCode = ErrorCode::new(3159, b"HY000");
+/// MariaDB's own.
+pub const ER_ACCOUNT_IS_LOCKED: ErrorCode = ErrorCode::new(4151, b"HY000");
 pub const CR_CONN_HOST: ErrorCode = ErrorCode::new(2003, b"HY000");
 pub const CR_SERVER_LOST: ErrorCode = ErrorCode::new(2013, b"HY000");
 

@@ -2,23 +2,27 @@
 //!
 //! ```text
 //!   start ──▶ ExpectGreeting ─────── response ───────▶ ExpectVerdict ──▶ Session
-//!                   │                                  ▲  │  ▲
-//!                   │ request for TLS                  │  └──┘ another method, or the password
-//!                   ▼                                  │
-//!               UpgradeTls ── resume ── response ──────┘
+//!                   │                                  ▲  │  ▲   │ the server's key
+//!                   │ request for TLS                  │  └──┘   ▼
+//!                   ▼                                  │  more  ExpectCiphertext
+//!               UpgradeTls ── resume ── response ──────┤         │
+//!                                                      └─────────┘ encrypted
 //! ```
 //!
-//! Each state is consumed by the packet that it expects; what must be sent is left in `out`.
+//! Each state is consumed by what it expects: a packet of the server, or the password, which the
+//! caller has encrypted with the server's key. What must be sent is left in `out`.
 
 mod error;
+mod expect_ciphertext;
 mod expect_greeting;
 mod expect_verdict;
 
-use crate::auth::Credential;
+use crate::auth::{Credential, parsec};
 use crate::capabilities::Capabilities;
 use crate::status::StatusFlags;
 
 pub use error::LoginError;
+pub use expect_ciphertext::ExpectCiphertext;
 pub use expect_greeting::{ExpectGreeting, UpgradeTls};
 pub use expect_verdict::ExpectVerdict;
 
@@ -46,6 +50,11 @@ pub struct Dial {
     pub capabilities: Capabilities,
     pub credential: Credential,
     pub tls: ServerTls,
+    /// Without TLS, a password may go out encrypted with a key that the server sends. Whoever stands
+    /// between can send his own: the caller decides which keys it trusts.
+    pub may_ask_for_key: bool,
+    /// Random, and never used before; some methods sign it.
+    pub nonce: [u8; parsec::NONCE_LEN],
     /// What the server is told about us. Sent if `capabilities` has
     /// [`Capabilities::CONNECT_ATTRS`].
     pub attributes: Vec<(String, String)>,
@@ -64,6 +73,8 @@ pub enum Step {
     Continue(ExpectVerdict),
     /// Send what is in `out`, go on with TLS, then resume.
     UpgradeTls(UpgradeTls),
+    /// Encrypt what it has, and give it the ciphertext.
+    Encrypt(ExpectCiphertext),
     Ready(Session),
 }
 

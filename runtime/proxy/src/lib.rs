@@ -13,6 +13,7 @@ mod listener;
 mod pool;
 mod proxy;
 mod route;
+mod rsa;
 mod session;
 mod sessions;
 mod stop;
@@ -21,6 +22,7 @@ mod tls;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use proxy::{Proxy, StartError};
+pub use rsa::RsaError;
 pub use tls::TlsError;
 
 /// Locks; what these locks guard is never left half done by a panic of another holder.

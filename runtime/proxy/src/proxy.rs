@@ -8,9 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use tidegate_config::{self as config, AuthMethod, Config};
+use tidegate_config::{self as config, ClientTlsMode, Config};
 use tidegate_hook::{Hooks, ListenerId, Member, Target, Targets, set_current_worker};
-use tidegate_mysql_wire::auth::Flow;
 use tidegate_telemetry::{QueryLog, Telemetry};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -22,6 +21,7 @@ use crate::auth::Verifiers;
 use crate::listen::{accept, bind, check_free};
 use crate::listener::{Listener, Parts, Shared};
 use crate::pool::{Upstream, probe_forever};
+use crate::rsa::{RsaError, ServerKeys, SharedKey};
 use crate::stop::Stop;
 use crate::tls::{Acceptor, TlsError};
 
@@ -38,6 +38,10 @@ pub enum StartError {
     UpstreamTls { upstream: String, source: TlsError },
     #[error("listener {listener:?}: tls: {source}")]
     ListenerTls { listener: String, source: TlsError },
+    #[error("upstream {upstream:?}: rsa.keys: {source}")]
+    UpstreamKeys { upstream: String, source: RsaError },
+    #[error("listener {listener:?}: rsa_key: {source}")]
+    ListenerKey { listener: String, source: RsaError },
     #[error("listener {listener:?}: there is no upstream {upstream:?}")]
     NoUpstream { listener: String, upstream: String },
     #[error("listener {listener:?}: cannot listen on {address}: {source}")]
@@ -53,6 +57,8 @@ pub struct Proxy {
     listeners: Vec<Arc<Listener>>,
     upstreams: Arc<[Arc<Upstream>]>,
     runtime: config::Runtime,
+    /// Being made while everything else starts.
+    password_key: Option<SharedKey>,
     workers: Vec<Worker>,
 }
 
@@ -84,19 +90,26 @@ impl Proxy {
         let upstreams = upstreams(config, telemetry)?;
         let sessions = Arc::default();
         let shared = Shared { hooks, targets, upstreams: Arc::clone(&upstreams), sessions };
+        let made = config.listeners.iter().any(needs_made_key).then(SharedKey::generate);
         let listeners = (0_u16..)
             .zip(&config.listeners)
             .map(|(id, listener)| {
                 let upstream = position(config, listener)?;
                 let id = ListenerId(id);
-                build(id, listener, upstream, &shared, telemetry).map(Arc::new)
+                let key = password_key(listener, made.as_ref())?;
+                build(id, listener, upstream, key, &shared, telemetry).map(Arc::new)
             })
             .collect::<Result<Vec<_>, _>>()?;
         for listener in &config.listeners {
             check_free(listener.bind).map_err(bind_error(listener))?;
         }
-        let workers = Vec::new();
-        Ok(Self { listeners, upstreams, runtime: config.runtime.clone(), workers })
+        Ok(Self {
+            listeners,
+            upstreams,
+            runtime: config.runtime.clone(),
+            password_key: made,
+            workers: Vec::new(),
+        })
     }
 
     /// Starts watching the servers, on the runtime of the caller.
@@ -126,6 +139,9 @@ impl Proxy {
     /// # Errors
     /// [`StartError::Bind`] or [`StartError::Worker`].
     pub fn serve(&mut self) -> Result<(), StartError> {
+        if let Some(key) = &self.password_key {
+            key.wait();
+        }
         for number in 0..self.runtime.workers {
             let worker = Worker::start(number, &self.listeners, self.runtime.shutdown)?;
             self.workers.push(worker);
@@ -231,7 +247,11 @@ fn work(
 
 fn upstreams(config: &Config, telemetry: &Telemetry) -> Result<Arc<[Arc<Upstream>]>, StartError> {
     let upstreams = config.upstreams.iter().enumerate().map(|(position, upstream)| {
-        Upstream::new(position, upstream, telemetry)
+        let keys = ServerKeys::new(&upstream.rsa).map_err(|source| StartError::UpstreamKeys {
+            upstream: upstream.name.clone(),
+            source,
+        })?;
+        Upstream::new(position, upstream, keys, telemetry)
             .map(Arc::new)
             .map_err(|source| StartError::UpstreamTls { upstream: upstream.name.clone(), source })
     });
@@ -246,10 +266,32 @@ fn position(config: &Config, listener: &config::Listener) -> Result<usize, Start
     })
 }
 
+/// Clients may come without TLS, and no key was given.
+fn needs_made_key(listener: &config::Listener) -> bool {
+    may_lack_tls(listener) && listener.rsa_key.is_none()
+}
+
+fn may_lack_tls(listener: &config::Listener) -> bool {
+    listener.tls.as_ref().is_none_or(|tls| tls.mode != ClientTlsMode::Require)
+}
+
+fn password_key(
+    listener: &config::Listener,
+    made: Option<&SharedKey>,
+) -> Result<Option<SharedKey>, StartError> {
+    match &listener.rsa_key {
+        Some(path) => SharedKey::load(path)
+            .map(Some)
+            .map_err(|source| StartError::ListenerKey { listener: listener.name.clone(), source }),
+        None => Ok(made.filter(|_| may_lack_tls(listener)).cloned()),
+    }
+}
+
 fn build(
     id: ListenerId,
     listener: &config::Listener,
     upstream: usize,
+    key: Option<SharedKey>,
     shared: &Shared,
     telemetry: &Telemetry,
 ) -> Result<Listener, StartError> {
@@ -257,11 +299,7 @@ fn build(
     let acceptor = listener.tls.as_ref().map(Acceptor::new).transpose();
     let acceptor =
         acceptor.map_err(|source| StartError::ListenerTls { listener: name(), source })?;
-    let flow = match listener.default_auth {
-        AuthMethod::MysqlNativePassword => Flow::Native,
-        AuthMethod::CachingSha2Password => Flow::CachingSha2,
-    };
-    let verifiers = Verifiers::new(&listener.auth, &shared.upstreams[upstream], flow);
+    let verifiers = Verifiers::new(listener, &shared.upstreams[upstream], key);
     let metrics = telemetry.listener(&listener.name);
     let query_log = listener.query_log.as_ref().map(|log| {
         let path = log.path.clone();

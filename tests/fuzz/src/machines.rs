@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use tidegate_mysql_wire::auth::{Credential, Flow, Method, Verifier};
 use tidegate_mysql_wire::capabilities::{Capabilities, SUPPORTED_BY_CLIENT_SIDE};
 use tidegate_mysql_wire::compression::{Algorithm, Codec, Engines};
-use tidegate_mysql_wire::downstream::{self, Auth, ClientTls, Offer};
+use tidegate_mysql_wire::downstream::{self, Auth, ClientTls, DecoyKey, Offer};
 use tidegate_mysql_wire::frame::{self, Packet, Packets};
 use tidegate_mysql_wire::relay::{
     Expect, Reached, Scan, Scanner, Side, Summary, Translator, Upload,
@@ -20,6 +20,10 @@ use tidegate_wire::Violation;
 const PACKET_MAX: usize = 4096;
 
 const SECRET: &[u8] = b"a secret that is never sent in clear";
+
+/// Of passwords that are not in the data.
+const ED25519: &[u8] = b"ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY";
+const NATIVE: &[u8] = b"*14E65567ABDB5135D0CFD9A70B3032C179A49EE7";
 
 pub fn packets(data: &[u8]) -> bool {
     let (at, stream) = split_first(data);
@@ -91,19 +95,21 @@ fn decompress(
     Ok(plain)
 }
 
-/// Nobody gets in: there is no such user, or one whose password is not in the data.
+/// Nobody gets in: there is no such user, or one whose password is not in the data. The second byte
+/// chooses more of the setting.
 pub fn downstream(data: &[u8]) -> bool {
     let (setting, stream) = split_first(data);
+    let (user, stream) = split_first(stream);
     let mut out = BytesMut::new();
     let mut expect = downstream::start(offer(setting), &mut out);
     let mut packets = cut(stream, stream.len()).0.into_iter();
-    let mut auth = loop {
+    let auth = loop {
         let Some(packet) = packets.next() else { return false };
         let sequence = packet.sequence;
         match expect.on_packet(packet) {
             Ok(downstream::Step::UpgradeTls(next)) => expect = next,
             Ok(downstream::Step::Identified(identified)) => {
-                break identified.verify(verifier(setting), &mut out);
+                break identified.verify(verifier(user), &mut out);
             }
             Err(refusal) => {
                 assert_eq!(refusal.sequence, sequence.wrapping_add(1));
@@ -112,15 +118,32 @@ pub fn downstream(data: &[u8]) -> bool {
             }
         }
     };
-    while let Auth::Continue(next) = auth {
-        let Some(packet) = packets.next() else { return false };
-        match next.on_packet(packet, &mut out) {
-            Ok(next) => auth = next,
-            Err(_) => return false,
+    let mut newer = Some(verifier(user >> 4));
+    let mut auth = auth;
+    loop {
+        auth = match auth {
+            Ok(Auth::Continue(next)) => {
+                let Some(packet) = packets.next() else { return false };
+                next.on_packet(packet, &mut out)
+            }
+            // What the client has "encrypted" is taken as it is.
+            Ok(Auth::Decrypt(next)) => {
+                let plaintext = next.ciphertext().to_vec().into();
+                Ok(next.decrypted(Some(plaintext), &mut out))
+            }
+            Ok(Auth::Mismatch(mismatch)) => match newer.take() {
+                Some(verifier) => Ok(mismatch.retry(verifier, &mut out)),
+                None => Err(mismatch.refuse()),
+            },
+            Ok(Auth::Check(unchecked)) => Err(unchecked.deny()),
+            Ok(Auth::Denied(refusal)) => Err(refusal),
+            Ok(Auth::Accepted(accepted)) => panic!("{accepted:?}"),
+            Err(refusal) => {
+                refusal.write(&mut out);
+                return !matches!(refusal.reason, downstream::Reason::Violation(_));
+            }
         }
     }
-    assert!(matches!(auth, Auth::Denied(_)), "{auth:?}");
-    true
 }
 
 fn offer(setting: u8) -> Offer {
@@ -128,6 +151,7 @@ fn offer(setting: u8) -> Offer {
         server_version: "8.0.36".to_owned(),
         connection_id: 1,
         nonce: *b"abcdefghijklmnopqrst",
+        long_nonce: [9; 32],
         capabilities: SUPPORTED_BY_CLIENT_SIDE,
         method: method(setting),
         tls: match setting >> 1 & 3 {
@@ -138,6 +162,8 @@ fn offer(setting: u8) -> Offer {
         collation: 45,
         status: StatusFlags::AUTOCOMMIT,
         client_host: "10.0.0.9".to_owned(),
+        public_key: (setting & 8 == 8).then(|| "a key".into()),
+        decoy_key: DecoyKey([7; 32]),
     }
 }
 
@@ -148,12 +174,26 @@ fn method(setting: u8) -> Method {
     }
 }
 
-fn verifier(setting: u8) -> Verifier {
-    match setting >> 3 & 3 {
-        0 => Verifier::Unknown(Flow::Native),
-        1 => Verifier::Unknown(Flow::CachingSha2),
-        2 => Verifier::Unknown(Flow::Either),
-        _ => Verifier::password(SECRET),
+fn verifier(user: u8) -> Verifier {
+    let stored = |plugin, text: &[u8]| Verifier::parse_stored(plugin, text);
+    let by = |method| Verifier::password_by(SECRET, Flow::Only(method));
+    let unusable = Verifier::Unknown(Flow::Any);
+    match user & 15 {
+        0 => Verifier::Unknown(Flow::Only(Method::NativePassword)),
+        1 => Verifier::Unknown(Flow::Only(Method::CachingSha2Password)),
+        2 => Verifier::Unknown(Flow::Only(Method::Sha256Password)),
+        3 => Verifier::Unknown(Flow::Only(Method::ClearPassword)),
+        4 => by(Method::NativePassword),
+        5 => by(Method::CachingSha2Password),
+        6 => by(Method::Sha256Password),
+        7 => by(Method::Ed25519),
+        8 => by(Method::Parsec),
+        9 => by(Method::Dialog),
+        10 => Verifier::password(SECRET),
+        11 => Verifier::Server,
+        12 => stored("ed25519", ED25519).unwrap_or(unusable),
+        13 => stored("mysql_native_password", NATIVE).unwrap_or(unusable),
+        _ => unusable,
     }
 }
 
@@ -170,6 +210,8 @@ pub fn upstream(data: &[u8]) -> bool {
         capabilities: SUPPORTED_BY_CLIENT_SIDE,
         credential: Credential::password(SECRET),
         tls: if setting & 2 == 2 { ServerTls::Prefer } else { ServerTls::Off },
+        may_ask_for_key: setting & 4 == 4,
+        nonce: [5; 32],
         attributes: Vec::new(),
     };
     let mut step = upstream::start(dial).on_packet(packet, &mut out);
@@ -183,12 +225,16 @@ pub fn upstream(data: &[u8]) -> bool {
                 next.resume(b"", &mut out)
             }
             Ok(upstream::Step::Continue(next)) => Ok(next),
+            Ok(upstream::Step::Encrypt(next)) => {
+                assert!(!tls && !contains(next.plaintext(), SECRET));
+                Ok(next.encrypted(b"ciphertext", &mut out))
+            }
             Ok(upstream::Step::Ready(session)) => return session.tls == tls,
             Err(error) => return is_in_order(&error, tls),
         };
         let Some(packet) = packets.next() else { return false };
         exchanged += 1;
-        assert!(exchanged < 5, "a server cannot keep us busy");
+        assert!(exchanged < 50, "a server cannot keep us busy");
         step = next.and_then(|next| next.on_packet(packet, &mut out));
     }
 }

@@ -40,6 +40,11 @@ targets! {
         b"*14E65567ABDB5135D0CFD9A70B3032C179A49EE7",
         b"3881219d087dd9c634373fd33dfa33a2cb6bfc6c520b64b8bb60ef2ceb534ae7",
         b"$A$005$01234567890123456789bTy95Y99eAME1dwEkHOA1ndHGBWz.1bxSSRkuTXFGV/",
+        b"$5$01234567890123456789$bTy95Y99eAME1dwEkHOA1ndHGBWz.1bxSSRkuTXFGV/",
+        b"$B$00A$01234567890123456789S8ioMxt/+OU1HgRVASva7L8o0YtbFE8LQxbdotCEmM4oFd7Vxwn2TXJkuq1bb1K0mslJuLG4RDht+CAg4Mu56Q==",
+        b"ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY",
+        b"P0:WlUUVIFVwHTHve1ccpxlldkK:wuCB7vY2J9Mk96sC7lB3yBtTw8jaETZDy2XQNyAXPSA",
+        b"bd2b1aaf7ef4f09be9f52ce2d8d599674d81aa9d6a4421696dc4d93dd0619d682ce56b4d64a9ef097761ced99e0f67265b5f76085e5b0ee7ca4696b2ad6fe2b2",
     ];
     decoders::gtid_set: &[
         b"0-1-270,1-2-5;0-2-271",
@@ -48,8 +53,15 @@ targets! {
     ];
     machines::packets: &[b"\x06\x01\0\0\0\x0e\x02\0\0\x01\xfe\0", b"\x03\0\0\0\xff\x01\0\0\0\x0e"];
     machines::compression: &[DEFLATED, STORED, ZSTD];
-    machines::downstream: &[NATIVE_LOGIN, SWITCHED_LOGIN, TLS_LOGIN];
-    machines::upstream: &[ACCEPTED, SWITCHED, REFUSED];
+    machines::downstream: &[
+        NATIVE_LOGIN,
+        SWITCHED_LOGIN,
+        TLS_LOGIN,
+        RSA_LOGIN,
+        SIGNED_LOGIN,
+        CLEAR_LOGIN,
+    ];
+    machines::upstream: &[ACCEPTED, SWITCHED, REFUSED, KEY_ASKED, PARSEC, PASSED_OVER];
     machines::relay_scanner: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE, CHANGED];
     machines::relay_translator: &[RESULT, RESULT_WITHOUT_EOF, SIMPLE, CHANGED];
     machines::relay_upload: &[b"\x02\x05\x04\0\0\x021,2\n\0\0\0\x03", b"\x03\0\x02\0\0\0ab\0\0\0\0"];
@@ -80,18 +92,35 @@ const STORED: &[u8] = b"\x08\x07\x0d\0\0\0\0\0\0\x09\0\0\0\x03SELECT 1";
 const ZSTD: &[u8] = b"\xff\x08\x0e\0\0\0\x05\0\0\x28\xb5\x2f\xfd\x20\x05\x29\0\0hello";
 
 /// A native proof for a user that does not exist.
-const NATIVE_LOGIN: &[u8] = b"\x10\x41\0\0\x01\x08\xa2\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\x05proof\0mysql_native_password\0";
+const NATIVE_LOGIN: &[u8] = b"\0\x0e\x41\0\0\x01\x08\xa2\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\x05proof\0mysql_native_password\0";
 
 /// No proof at first, and another method afterwards.
-const SWITCHED_LOGIN: &[u8] = b"\x08\x3c\0\0\x01\x08\xa2\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\0\0mysql_native_password\0\x20\0\0\x0301234567890123456789012345678901";
+const SWITCHED_LOGIN: &[u8] = b"\0\x01\x3c\0\0\x01\x08\xa2\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\0\0mysql_native_password\0\x20\0\0\x0301234567890123456789012345678901";
 
 /// TLS, a wrong proof, and the password of nobody.
-const TLS_LOGIN: &[u8] = b"\x0d\x20\0\0\x01\x08\xaa\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x41\0\0\x02\x08\xaa\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\x05proof\0caching_sha2_password\0\x07\0\0\x04nobody\0";
+const TLS_LOGIN: &[u8] = b"\x05\x01\x20\0\0\x01\x08\xaa\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x41\0\0\x02\x08\xaa\x08\0\0\0\0\x10\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\x05proof\0caching_sha2_password\0\x07\0\0\x04nobody\0";
+
+/// A wrong proof, our key, and what was not encrypted with it.
+const RSA_LOGIN: &[u8] = b"\x09\x01@\0\0\x01\x08\xa2\x08\0\0\0\0\x10!\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\x05proofcaching_sha2_password\0\x01\0\0\x03\x02\x07\0\0\x05nobody\0";
+
+/// The parameters of a signature, and none.
+const SIGNED_LOGIN: &[u8] = b"\0\x08,\0\0\x01\x08\xa2\x08\0\0\0\0\x10!\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\0parsec\0\0\0\0\x03`\0\0\x05nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss";
+
+/// A password over TLS that no server takes.
+const CLEAR_LOGIN: &[u8] = b"\x05\x0b \0\0\x01\x08\xaa\x08\0\0\0\0\x10!\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0:\0\0\x02\x08\xaa\x08\0\0\0\0\x10!\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\0mysql_clear_password\0\x07\0\0\x04nobody\0";
 
 const ACCEPTED: &[u8] = b"\x01\x64\0\0\0\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0\x0f\0\0\x02\0\0\0\x02\x40\0\0\0\x06\x01\x04\x03app";
 
 /// Over TLS: another method, then full authentication, then OK.
 const SWITCHED: &[u8] = b"\x02\x64\0\0\0\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0\x2c\0\0\x03\xfecaching_sha2_password\0abcdefghijklmnopqrst\0\x02\0\0\x05\x01\x04\x07\0\0\x07\0\0\0\x02\0\0\0";
+
+/// Another method, which has its key asked for.
+const KEY_ASKED: &[u8] = b"\x04d\0\0\0\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0&\0\0\x02\xfesha256_password\0abcdefghijklmnopqrst\0\x06\0\0\x04\x01a key\x07\0\0\x06\0\0\0\x02\0\0\0";
+
+const PARSEC: &[u8] = b"\0d\0\0\0\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0(\0\0\x02\xfeparsec\0nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn\x15\0\0\x04\x01P\0ssssssssssssssssss\x07\0\0\x06\0\0\0\x02\0\0\0";
+
+/// A method that we do not have, then one that we have.
+const PASSED_OVER: &[u8] = b"\0d\0\0\0\n5.5.5-10.11.19-MariaDB-0+deb12u1\0\x05\0\0\0ggP;v_[,\0\xfe\xff\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0f>An%ha,WRtr\0mysql_native_password\0\x14\0\0\x02\xfeauth_gssapi_client\0,\0\0\x04\xfemysql_native_password\0abcdefghijklmnopqrst\0\x07\0\0\x06\0\0\0\x02\0\0\0";
 
 const REFUSED: &[u8] = b"\0\x17\0\0\0\xff\x10\x04Too many connections";
 

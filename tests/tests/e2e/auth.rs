@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use mysql_async::{Conn, Opts};
+use mysql_async::Conn;
 use tidegate_tests::clients::{Login, mariadb, node, python};
 use tidegate_tests::raw::{RawClient, login_packet};
 use tidegate_tests::server::users;
 use tidegate_tests::{MariaDb, MariaDbPair, PATIENCE, Setup, Tidegate};
 
-use crate::support::{options, server_error, try_connect, value};
+use crate::support::{server_error, try_connect, value};
 
 /// `apppw` as a server with `caching_sha2_password` stores it.
 const CACHING_SHA2_VERIFIER: &str =
@@ -156,13 +156,6 @@ async fn caching_sha2_password_takes_the_full_path_over_tls_and_then_the_fast_on
     // What was proved over TLS is remembered: now the fast path does without.
     let mut connection = try_connect(login).await.unwrap();
     assert_eq!(value::<u8>(&mut connection, "select 1").await, 1);
-}
-
-#[tokio::test]
-async fn the_full_path_is_refused_without_tls() {
-    let tidegate = sha2(&format!("{{ name = \"app\", verifier = {CACHING_SHA2_VERIFIER:?} }}"));
-    let opts = Opts::from(options(Login::app(tidegate.port(), "app")));
-    assert!(Conn::new(opts).await.is_err(), "a password was asked for in clear");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod auth;
+mod auth_accounts;
+mod auth_methods;
 mod bad_input;
 mod clients;
 mod copy_on_read;

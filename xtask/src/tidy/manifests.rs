@@ -30,9 +30,12 @@ const WALLS: &[Wall] = &[
         "runtime/mysql-wire",
         &["runtime/wire"],
         Only(&[
+            "base64ct",
             "bitflags",
             "bytes",
+            "ed25519-dalek",
             "flate2",
+            "pbkdf2",
             "sha1",
             "sha2",
             "subtle",

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::{
     Auth, AuthMethod, Balance, ClientTlsMode, Compression, LogFormat, Pool, Probe, ReadAfterWrite,
-    Role, Runtime, Secret, Server, ServerTls, ServerTlsMode, UserSecret, load, load_users,
+    Role, Runtime, Secret, Server, ServerRsa, ServerTls, ServerTlsMode, UserSecret, load,
+    load_users,
 };
 
 #[test]
@@ -22,6 +23,7 @@ fn the_least_has_all_defaults() {
     assert_eq!((upstream.max_lag, upstream.read_after_write), (None, ReadAfterWrite::None));
     assert_eq!(upstream.tls, ServerTls::default());
     assert_eq!(upstream.tls.mode, ServerTlsMode::Disable);
+    assert_eq!(upstream.rsa, ServerRsa::Refuse);
     assert_eq!(upstream.pool, Pool::default());
     assert_eq!(upstream.probe, Probe::default());
     let listener = &config.listeners[0];
@@ -31,7 +33,7 @@ fn the_least_has_all_defaults() {
     assert_eq!((listener.max_sessions, listener.max_packet), (10_000, 64 << 20));
     assert_eq!((listener.login_timeout, listener.idle_timeout), (Duration::from_secs(10), None));
     assert_eq!(listener.default_auth, AuthMethod::MysqlNativePassword);
-    assert_eq!(listener.server_version, None);
+    assert_eq!((&listener.server_version, &listener.rsa_key), (&None, &None));
     assert_eq!(listener.compression, [Compression::Zstd, Compression::Zlib]);
 }
 
@@ -55,6 +57,10 @@ fn everything_that_is_said_is_kept() {
         "max_lag: Some(\n                10s",
         "wait: 250ms",
         "VerifyFull",
+        "Pinned",
+        "rsa.pem",
+        "Parsec",
+        "Servers",
         "Replica",
         "max: 80",
         "wait: 500ms",
@@ -169,23 +175,57 @@ fn plugins_may_come_later() {
 }
 
 #[test]
-fn users_have_passwords_or_verifiers() {
+fn users_have_passwords_or_verifiers_or_are_left_to_the_servers() {
     let native = "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19";
     let sha2 = format!("$A$005${}{}", "s".repeat(20), "h".repeat(43));
     let hex: String = sha2.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let pbkdf2 = format!("$B$00A${}{}", "s".repeat(20), "h".repeat(88));
+    let sha256 = format!("$5${}${}", "s".repeat(20), "h".repeat(43));
+    let ed25519 = "k".repeat(43);
+    let parsec = format!("P0:{}:{}", "s".repeat(24), "k".repeat(43));
+    let secret = "0a".repeat(64);
+    let verifiers = [native, &sha2, &pbkdf2, &sha256, &ed25519, &parsec, &secret];
+    let listed: String = (0..)
+        .zip(verifiers)
+        .map(|(n, verifier)| format!("{{ name = 'v{n}', verifier = '{verifier}' }}, "))
+        .collect();
     let users = format!(
         "{{ source = 'config', users = [ {{ name = 'a', password = {{ env = 'APP_PASSWORD' }} }}, \
-         {{ name = 'b', verifier = '{native}' }}, {{ name = 'c', verifier = '{sha2}' }}, \
-         {{ name = 'd', verifier = '0x{hex}' }} ] }}"
+         {{ name = 'b', password = 'x', method = 'client_ed25519' }}, \
+         {{ name = 'c', check = 'servers' }}, {listed} {{ name = 'd', verifier = '0x{hex}' }} ] }}"
     );
     let config = Place::new().parse(&with_auth(&users)).unwrap();
     let Auth::Users(users) = &config.listeners[0].auth else {
         panic!("users of the configuration")
     };
     let secrets: Vec<_> = users.iter().map(|user| user.secret.clone()).collect();
+    let password = |text: &str, method| UserSecret::Password {
+        password: Secret::new(text.to_owned()),
+        method,
+    };
     let verifier = |text: &str| UserSecret::Verifier(Secret::new(text.to_owned()));
-    let password = UserSecret::Password(Secret::new("from the environment".to_owned()));
-    assert_eq!(secrets, [password, verifier(native), verifier(&sha2), verifier(&sha2)]);
+    let mut expected = vec![
+        password("from the environment", None),
+        password("x", Some(AuthMethod::ClientEd25519)),
+        UserSecret::Servers,
+    ];
+    expected.extend(verifiers.map(verifier));
+    expected.push(verifier(&sha2));
+    assert_eq!(secrets, expected);
+}
+
+#[test]
+fn keys_of_servers_are_refused_pinned_or_taken_as_they_come() {
+    let place = Place::new();
+    let rsa = |table: &str| {
+        let text = with_upstream(&format!("rsa = {table}"));
+        place.parse(&text).unwrap().upstreams.remove(0).rsa
+    };
+    let pinned = ServerRsa::Pinned(place.path().join("ca.pem"));
+    assert_eq!(rsa("{ keys = 'ca.pem' }"), pinned);
+    assert_eq!(rsa("{ mode = 'pinned', keys = 'ca.pem' }"), pinned);
+    assert_eq!(rsa("{ mode = 'any' }"), ServerRsa::Any);
+    assert_eq!(rsa("{ mode = 'refuse' }"), ServerRsa::Refuse);
 }
 
 #[test]

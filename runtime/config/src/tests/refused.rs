@@ -27,7 +27,7 @@ fn unknown_keys_name_the_nearest_one() {
         &with_upstream("colour = 'blue'"),
         &[
             "7:1: upstream.colour: unknown key; known are `name`, `protocol`, `servers`, `balance`, \
-           `tls`, `pool`, `account`, `max_lag`, `read_after_write`, `read_after_write_wait`, `probe`",
+           `tls`, `rsa`, `pool`, `account`, `max_lag`, `read_after_write`, `read_after_write_wait`, `probe`",
         ],
     );
     refused(
@@ -344,15 +344,51 @@ fn users() {
     let user = |user: &str| with_auth(&format!("{{ source = 'config', users = [{user}] }}"));
     refused(
         &user("{ name = 'a' }"),
-        &["13:38: listener.auth.users.password: give either `password` or `verifier`"],
+        &["13:38: listener.auth.users.password: give one of `password`, `verifier` and `check`"],
     );
     refused(
         &user("{ name = 'a', password = 'x', verifier = 'y' }"),
-        &["13:63: listener.auth.users.password: give either `password` or `verifier`"],
+        &["13:63: listener.auth.users.password: give one of `password`, `verifier` and `check`"],
     );
-    let wrong = "listener.auth.users.verifier: \
-                 is neither `*` with 40 hexadecimal digits nor `$A$005$` with salt and hash";
-    for verifier in ["", "*", "*2470", "0x2", "0x2A", "$A$005$short", "plain text", "0xÿÿ"] {
+    refused(
+        &user("{ name = 'a', check = 'ldap' }"),
+        &["13:60: listener.auth.users.check: `ldap` is unknown; known are `servers`"],
+    );
+    refused(
+        &user("{ name = 'a', password = 'x', check = 'servers' }"),
+        &["13:63: listener.auth.users.password: give one of `password`, `verifier` and `check`"],
+    );
+    refused(
+        &user("{ name = 'a', check = 'servers', method = 'parsec' }"),
+        &["13:80: listener.auth.users.method: goes with a `password`"],
+    );
+    refused(
+        &user("{ name = 'a', password = 'x', method = 'authentication_kerberos' }"),
+        &["13:77: listener.auth.users.method: `authentication_kerberos` is unknown; known are \
+           `mysql_native_password`, `caching_sha2_password`, `sha256_password`, `client_ed25519`, \
+           `parsec`, `mysql_clear_password`"],
+    );
+    let wrong = "listener.auth.users.verifier: is of no form that servers store, such as `*` with \
+                 40 hexadecimal digits or `$A$005$` with salt and hash";
+    let parsec = format!("P4:{}:{}", "s".repeat(24), "k".repeat(43));
+    let longer = "k".repeat(44);
+    for verifier in [
+        "",
+        "*",
+        "*2470",
+        "0x2",
+        "0x2A",
+        "$A$005$short",
+        "$5$short",
+        "$C$005$",
+        "$",
+        "P0:",
+        "P0:a:b",
+        "plain text",
+        "0xÿÿ",
+        &parsec,
+        &longer,
+    ] {
         refused(
             &user(&format!("{{ name = 'a', verifier = '{verifier}' }}")),
             &[&format!("13:63: {wrong}")],
@@ -400,6 +436,24 @@ fn tls_that_does_not_fit_together() {
     refused(
         &with_upstream("tls = { mode = 'require', key = 'tidegate.key' }"),
         &["7:7: upstream.tls.certificate: is missing; the `key` belongs to one"],
+    );
+}
+
+#[test]
+fn keys_of_servers_that_do_not_fit_together() {
+    refused(
+        &with_upstream("rsa = {}"),
+        &["7:7: upstream.rsa.keys: is missing; it names the file with the servers' public keys"],
+    );
+    for mode in ["any", "refuse"] {
+        refused(
+            &with_upstream(&format!("rsa = {{ keys = 'ca.pem', mode = '{mode}' }}")),
+            &["7:16: upstream.rsa.keys: needs the mode `pinned`"],
+        );
+    }
+    refused(
+        &with_upstream("rsa = { keys = 'nowhere.pem' }"),
+        &["7:16: upstream.rsa.keys: cannot read \"@nowhere.pem\": there is no such file"],
     );
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{Method, caching_sha2, native_password};
+use super::{Method, caching_sha2, ed25519, native_password};
 use crate::packet::NONCE_LEN;
 
 /// What proves a user to any server, recovered from the client's own proof or configured.
@@ -16,6 +16,8 @@ pub enum Credential {
     NativeStage1(Zeroizing<[u8; native_password::LEN]>),
     /// SHA256(password). Enough as long as the server remembers the user.
     Sha2Digest1(Zeroizing<[u8; caching_sha2::LEN]>),
+    /// SHA512(password), which signs.
+    Ed25519(ed25519::Secret),
     Password(Zeroizing<Vec<u8>>),
 }
 
@@ -29,35 +31,65 @@ impl Credential {
         }
     }
 
-    /// The proof for `nonce`; `None` if this cannot serve the method.
+    /// The password, where it is known.
     #[must_use]
-    pub fn prove(&self, method: Method, nonce: &[u8; NONCE_LEN]) -> Option<Vec<u8>> {
-        use Method::{CachingSha2Password, NativePassword};
-        let native = |stage1| native_password::prove(stage1, nonce).to_vec();
-        let sha2 = |digest1| caching_sha2::prove(digest1, nonce).to_vec();
-        match (self, method) {
-            (Self::Empty, _) => Some(Vec::new()),
-            (Self::NativeStage1(stage1), NativePassword) => Some(native(stage1)),
-            (Self::Sha2Digest1(digest1), CachingSha2Password) => Some(sha2(digest1)),
-            (Self::Password(password), NativePassword) => {
-                Some(native(&native_password::stage1(password)))
-            }
-            (Self::Password(password), CachingSha2Password) => {
-                Some(sha2(&caching_sha2::digest1(password)))
-            }
-            (Self::NativeStage1(_), CachingSha2Password)
-            | (Self::Sha2Digest1(_), NativePassword) => None,
+    pub fn known_password(&self) -> Option<&[u8]> {
+        match self {
+            Self::Empty => Some(b""),
+            Self::Password(password) => Some(password),
+            _ => None,
         }
     }
 
-    /// The method to begin with at a server that would like `preferred`.
+    /// The proof for a nonce by `mysql_native_password`; `None` if this cannot make one.
     #[must_use]
-    pub fn method(&self, preferred: Option<Method>) -> Method {
+    pub fn prove_native(&self, nonce: &[u8; NONCE_LEN]) -> Option<Vec<u8>> {
+        let prove = |stage1| native_password::prove(stage1, nonce).to_vec();
         match self {
-            Self::NativeStage1(_) => Method::NativePassword,
-            Self::Sha2Digest1(_) => Method::CachingSha2Password,
-            Self::Empty | Self::Password(_) => preferred.unwrap_or(Method::NativePassword),
+            Self::Empty => Some(Vec::new()),
+            Self::NativeStage1(stage1) => Some(prove(stage1)),
+            Self::Password(password) => Some(prove(&native_password::stage1(password))),
+            Self::Sha2Digest1(_) | Self::Ed25519(_) => None,
         }
+    }
+
+    /// The proof for a nonce by `caching_sha2_password`; `None` if this cannot make one.
+    #[must_use]
+    pub fn prove_sha2(&self, nonce: &[u8; NONCE_LEN]) -> Option<Vec<u8>> {
+        let prove = |digest1| caching_sha2::prove(digest1, nonce).to_vec();
+        match self {
+            Self::Empty => Some(Vec::new()),
+            Self::Sha2Digest1(digest1) => Some(prove(digest1)),
+            Self::Password(password) => Some(prove(&caching_sha2::digest1(password))),
+            Self::NativeStage1(_) | Self::Ed25519(_) => None,
+        }
+    }
+
+    /// The signature of a nonce by `client_ed25519`; `None` if this cannot make one.
+    #[must_use]
+    pub fn sign(&self, nonce: &[u8; ed25519::NONCE_LEN]) -> Option<[u8; ed25519::SIGNATURE_LEN]> {
+        match self {
+            Self::Ed25519(secret) => Some(secret.sign(nonce)),
+            _ => {
+                let password = self.known_password()?;
+                Some(ed25519::Secret::from_password(password).sign(nonce))
+            }
+        }
+    }
+
+    /// The method to begin with at a server that would like `preferred`, and its proof. A method
+    /// that would send the password itself is not begun with: perhaps the user has another one.
+    #[must_use]
+    pub fn begin(&self, preferred: Option<Method>, nonce: &[u8; NONCE_LEN]) -> (Method, Vec<u8>) {
+        use Method::{CachingSha2Password, Ed25519, NativePassword, Sha256Password};
+        let native = || self.prove_native(nonce).map(|proof| (NativePassword, proof));
+        let sha2 = || self.prove_sha2(nonce).map(|proof| (CachingSha2Password, proof));
+        let begun = match preferred {
+            Some(CachingSha2Password | Sha256Password) => sha2().or_else(native),
+            _ => native().or_else(sha2),
+        };
+        // Its signature needs a longer nonce, which the server sends when it asks for the method.
+        begun.unwrap_or((Ed25519, Vec::new()))
     }
 }
 
@@ -67,6 +99,7 @@ impl fmt::Debug for Credential {
             Self::Empty => "Empty",
             Self::NativeStage1(_) => "NativeStage1(..)",
             Self::Sha2Digest1(_) => "Sha2Digest1(..)",
+            Self::Ed25519(_) => "Ed25519(..)",
             Self::Password(_) => "Password(..)",
         })
     }

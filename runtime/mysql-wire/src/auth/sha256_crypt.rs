@@ -1,7 +1,8 @@
-//! The salted hash that MySQL stores for `caching_sha2_password`.
+//! The salted hash that MySQL stores for `caching_sha2_password` and `sha256_password`.
 //!
-//! It is SHA-256 crypt as Unix has it, but with a salt of 20 bytes that may be any, and rounds that
-//! are written in hexadecimal thousands: `$A$005$`, the salt, then 43 characters of digest.
+//! It is SHA-256 crypt as Unix has it, but with a salt of 20 bytes that may be any. For the first
+//! method, rounds are written in hexadecimal thousands: `$A$005$`, the salt, then 43 characters of
+//! digest. For the second, there are always 5000: `$5$`, the salt, `$`, the digest.
 //!
 //! <https://www.akkadia.org/drepper/SHA-crypt.txt>
 
@@ -18,7 +19,7 @@ pub const DEFAULT_ROUNDS: u32 = 5000;
 
 const DIGEST_LEN: usize = 32;
 const ENCODED_LEN: usize = 43;
-const SALT_LEN: usize = 20;
+pub(super) const SALT_LEN: usize = 20;
 const ROUNDS_UNIT: u32 = 1000;
 
 /// The alphabet of `crypt`, which is not that of Base64.
@@ -47,15 +48,24 @@ pub struct Sha256Crypt {
 }
 
 impl Sha256Crypt {
-    /// From `authentication_string` of `mysql.user`; `None` if it is not of this form.
+    /// From `authentication_string` of a user with `caching_sha2_password`; `None` if it is not of
+    /// this form.
     #[must_use]
     pub fn parse(stored: &[u8]) -> Option<Self> {
-        let (rounds, stored) = stored.strip_prefix(b"$A$")?.split_first_chunk::<3>()?;
-        let rounds = u32::from_str_radix(std::str::from_utf8(rounds).ok()?, 16).ok()?;
-        let (salt, encoded) = stored.strip_prefix(b"$")?.split_first_chunk()?;
+        let (rounds, salt, encoded) = parse_head(stored, b"$A$")?;
+        Self::new(salt, rounds, encoded)
+    }
+
+    /// The same of a user with `sha256_password`.
+    #[must_use]
+    pub fn parse_sha256_password(stored: &[u8]) -> Option<Self> {
+        let (salt, rest) = stored.strip_prefix(b"$5$")?.split_first_chunk()?;
+        Self::new(salt, DEFAULT_ROUNDS, rest.strip_prefix(b"$")?)
+    }
+
+    fn new(salt: &[u8; SALT_LEN], rounds: u32, encoded: &[u8]) -> Option<Self> {
         let encoded: &[u8; ENCODED_LEN] = encoded.try_into().ok()?;
-        let valid = rounds > 0 && encoded.iter().all(|byte| ALPHABET.contains(byte));
-        let rounds = rounds * ROUNDS_UNIT;
+        let valid = encoded.iter().all(|byte| ALPHABET.contains(byte));
         valid.then_some(Self { salt: *salt, rounds, encoded: *encoded })
     }
 
@@ -66,6 +76,21 @@ impl Sha256Crypt {
         // What the hash does not take is hashed as nothing, in about the same time, and is wrong.
         bool::from(encoded.ct_eq(&self.encoded)) && password.len() <= PASSWORD_LEN_MAX
     }
+
+    pub(super) fn as_bytes(&self) -> [&[u8]; 2] {
+        [&self.salt, &self.encoded]
+    }
+}
+
+/// Rounds, salt, and what follows: the kind, three digits, `$`, the salt.
+pub(super) fn parse_head<'a>(
+    stored: &'a [u8],
+    kind: &[u8],
+) -> Option<(u32, &'a [u8; SALT_LEN], &'a [u8])> {
+    let (rounds, stored) = stored.strip_prefix(kind)?.split_first_chunk::<3>()?;
+    let rounds = u32::from_str_radix(std::str::from_utf8(rounds).ok()?, 16).ok()?;
+    let (salt, rest) = stored.strip_prefix(b"$")?.split_first_chunk()?;
+    (rounds > 0).then_some((rounds * ROUNDS_UNIT, salt, rest))
 }
 
 impl fmt::Debug for Sha256Crypt {

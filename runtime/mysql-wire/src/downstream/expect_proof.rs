@@ -1,10 +1,9 @@
 //! The client was asked for one more proof.
 
 use bytes::BytesMut;
-use tidegate_wire::Violation;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::identified::Exchange;
+use super::exchange::{Awaited, Exchange};
 use super::{Auth, Refusal, take_turn};
 use crate::auth::{Method, Verifier};
 use crate::frame::Packet;
@@ -13,55 +12,29 @@ use crate::frame::Packet;
 #[derive(Debug)]
 pub struct ExpectProof {
     exchange: Exchange,
-    verifier: Verifier,
     awaited: Awaited,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Awaited {
-    /// The proof of a method that we have asked for.
-    Proof(Method),
-    /// The password, in clear inside TLS.
-    Password,
+    verifier: Verifier,
 }
 
 impl ExpectProof {
-    pub(super) fn switched(exchange: Exchange, method: Method, verifier: Verifier) -> Self {
-        Self { exchange, verifier, awaited: Awaited::Proof(method) }
+    pub(super) fn new(exchange: Exchange, awaited: Awaited, verifier: Verifier) -> Self {
+        Self { exchange, awaited, verifier }
     }
 
-    pub(super) fn password(exchange: Exchange, verifier: Verifier) -> Self {
-        Self { exchange, verifier, awaited: Awaited::Password }
+    /// What comes will be hashed slowly: [`Self::on_packet`] may take milliseconds.
+    #[must_use]
+    pub fn is_slow(&self) -> bool {
+        let quick = [Method::NativePassword, Method::CachingSha2Password, Method::Ed25519];
+        !matches!(self.awaited, Awaited::First(method) if quick.contains(&method))
     }
 
     /// # Errors
     /// A refusal, to be written and the connection closed, if the packet breaks the protocol. A
-    /// wrong proof is no error but [`Auth::Denied`].
+    /// wrong proof is no error but [`Auth::Mismatch`].
     pub fn on_packet(mut self, mut packet: Packet, out: &mut BytesMut) -> Result<Auth, Refusal> {
-        let proof = Zeroizing::new(packet.payload.to_vec());
+        let payload = Zeroizing::new(packet.payload.to_vec());
         packet.payload.as_mut().zeroize();
         take_turn(&mut self.exchange.sequence, packet.sequence)?;
-        let Self { exchange, verifier, awaited } = self;
-        match awaited {
-            Awaited::Proof(method) => {
-                Ok(exchange.check(&verifier, method, &proof, out).or_ask(exchange, verifier))
-            }
-            Awaited::Password => check_password(&exchange, &verifier, &proof),
-        }
+        self.exchange.receive(self.awaited, payload, self.verifier, out)
     }
-}
-
-fn check_password(
-    exchange: &Exchange,
-    verifier: &Verifier,
-    payload: &[u8],
-) -> Result<Auth, Refusal> {
-    let Some(password) = payload.strip_suffix(&[0]) else {
-        let violation = Violation::Malformed { what: "a password" };
-        return Err(Refusal::violation(violation, exchange.sequence));
-    };
-    Ok(match verifier.check_password(password) {
-        Some(credential) => exchange.accept(credential),
-        None => exchange.deny(true),
-    })
 }

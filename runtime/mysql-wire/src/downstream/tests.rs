@@ -1,5 +1,5 @@
 use super::*;
-use crate::auth::{Verifier, caching_sha2, native_password};
+use crate::auth::{Flow, Verifier, caching_sha2, native_password};
 use crate::compression::Algorithm;
 use crate::frame::Packets;
 
@@ -8,12 +8,15 @@ fn offer(tls: ClientTls) -> Offer {
         server_version: "8.0.36-tidegate".to_owned(),
         connection_id: 7,
         nonce: *b"abcdefghijklmnopqrst",
+        long_nonce: *b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345",
         capabilities: crate::capabilities::SUPPORTED_BY_CLIENT_SIDE,
         method: Method::CachingSha2Password,
         tls,
         collation: 45,
         status: StatusFlags::AUTOCOMMIT,
         client_host: "10.0.0.9".to_owned(),
+        public_key: Some("-----BEGIN PUBLIC KEY-----".into()),
+        decoy_key: DecoyKey([7; 32]),
     }
 }
 
@@ -83,7 +86,21 @@ fn respond(
         panic!("the response is valid");
     };
     let mut out = BytesMut::new();
-    (identified.verify(verifier, &mut out), out)
+    (identified.verify(verifier, &mut out).unwrap(), out)
+}
+
+fn go_on(auth: Auth, packet: Packet) -> (Auth, BytesMut) {
+    let Auth::Continue(next) = auth else { panic!("{auth:?}") };
+    let mut out = BytesMut::new();
+    (next.on_packet(packet, &mut out).unwrap(), out)
+}
+
+fn refusal(auth: Auth) -> Refusal {
+    match auth {
+        Auth::Mismatch(mismatch) => mismatch.refuse(),
+        Auth::Denied(refusal) => refusal,
+        _ => panic!("{auth:?}"),
+    }
 }
 
 fn sha2_verifier() -> Verifier {
@@ -138,7 +155,7 @@ fn no_password_may_be_a_nul() {
     let (auth, _) = respond(false, nul, Verifier::Empty);
     assert!(matches!(auth, Auth::Accepted(Accepted { credential: Credential::Empty, .. })));
     let (auth, _) = respond(false, nul, sha2_verifier());
-    let Auth::Denied(refusal) = auth else { panic!("{auth:?}") };
+    let refusal = refusal(auth);
     assert!(refusal.error.message.ends_with("(using password: NO)"), "{refusal}");
 }
 
@@ -155,7 +172,7 @@ fn a_client_without_methods_to_choose_from_has_the_native_one() {
     let (auth, _) = respond(false, old(proof.to_vec()), native_verifier());
     assert!(matches!(auth, Auth::Accepted(_)));
     let (auth, out) = respond(false, old(proof.to_vec()), sha2_verifier());
-    let Auth::Denied(refusal) = auth else { panic!("{auth:?}") };
+    let refusal = refusal(auth);
     assert_eq!((refusal.reason, refusal.error.code), (Reason::MethodUnsupported, 1251));
     assert!(out.is_empty());
 }
@@ -169,6 +186,138 @@ fn a_password_without_its_nul_breaks_the_protocol() {
         let refusal = next.on_packet(packet(3, password), &mut BytesMut::new()).unwrap_err();
         assert_eq!((refusal.error.code, refusal.sequence), (1043, 4));
     }
+}
+
+fn password_verifier() -> Verifier {
+    Verifier::password(b"secret")
+}
+
+/// MariaDB's client library has no fast path over TLS.
+#[test]
+fn a_password_that_comes_at_once_over_tls_is_taken() {
+    let long = [b'x'; 31];
+    for password in [&b"secret"[..], &long] {
+        let tells = |response: &mut HandshakeResponse| response.proof = [password, b"\0"].concat();
+        let digest2 = caching_sha2::digest2(&caching_sha2::digest1(password));
+        let (auth, out) = respond(true, tells, Verifier::Sha2Digest2(digest2));
+        assert!(out.is_empty(), "it waits for OK and nothing else");
+        let Auth::Accepted(accepted) = auth else { panic!("{auth:?}") };
+        assert_eq!(accepted.credential, Credential::password(password));
+    }
+    let tells = |response: &mut HandshakeResponse| response.proof = b"wrong\0".to_vec();
+    let (auth, out) = respond(true, tells, sha2_verifier());
+    assert!(out.is_empty() && refusal(auth).reason == Reason::AccessDenied);
+    // Nobody is encouraged to do so in clear.
+    let tells = |response: &mut HandshakeResponse| response.proof = b"secret\0".to_vec();
+    let (auth, out) = respond(false, tells, sha2_verifier());
+    assert_eq!(&out[..], [2, 0, 0, 2, 1, 4]);
+    assert!(matches!(auth, Auth::Continue(_)));
+}
+
+#[test]
+fn a_client_that_has_our_key_need_not_ask_for_it() {
+    let misread = |response: &mut HandshakeResponse| response.proof = vec![0x5a; 32];
+    let (auth, _) = respond(false, misread, sha2_verifier());
+    let (auth, out) = go_on(auth, packet(3, &[9; 256]));
+    assert!(out.is_empty());
+    let Auth::Decrypt(next) = auth else { panic!("{auth:?}") };
+    assert_eq!(next.ciphertext(), [9; 256]);
+    let masked: Vec<u8> =
+        b"secret\0".iter().zip(b"abcdefg").map(|(byte, nonce)| byte ^ nonce).collect();
+    let auth = next.decrypted(Some(masked.into()), &mut BytesMut::new());
+    assert!(matches!(auth, Auth::Accepted(Accepted { sequence: 4, .. })), "{auth:?}");
+}
+
+#[test]
+fn our_key_is_sent_to_who_asks() {
+    let ask = |auth: Auth, sequence, request: &[u8]| {
+        let (auth, out) = go_on(auth, packet(sequence, request));
+        assert_eq!(&out[4..], b"\x01-----BEGIN PUBLIC KEY-----");
+        let (auth, _) = go_on(auth, packet(sequence + 2, b"nonsense"));
+        let Auth::Decrypt(next) = auth else { panic!("{auth:?}") };
+        next
+    };
+    let misread = |response: &mut HandshakeResponse| response.proof = vec![0x5a; 32];
+    let next = ask(respond(false, misread, sha2_verifier()).0, 3, &[2]);
+    let refusal = refusal(next.decrypted(None, &mut BytesMut::new()));
+    assert_eq!((refusal.reason, refusal.sequence), (Reason::AccessDenied, 6));
+
+    let by_sha256 = Verifier::password_by(b"secret", Flow::Only(Method::Sha256Password));
+    let (auth, out) = respond(false, |_| (), by_sha256);
+    assert_eq!(&out[4..], b"\xfesha256_password\0abcdefghijklmnopqrst\0");
+    let next = ask(auth, 3, &[1]);
+    let without_nul = Some(b"password".to_vec().into());
+    assert!(matches!(next.decrypted(without_nul, &mut BytesMut::new()), Auth::Denied(_)));
+}
+
+#[test]
+fn a_client_takes_any_of_our_methods() {
+    for (name, data) in [
+        ("client_ed25519", &b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[..]),
+        ("parsec", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"),
+        ("sha256_password", b"abcdefghijklmnopqrst\0"),
+        // These are not, and it is asked for the one that we offer.
+        ("mysql_clear_password", b"abcdefghijklmnopqrst\0"),
+        ("dialog", b"abcdefghijklmnopqrst\0"),
+        ("authentication_kerberos_client", b"abcdefghijklmnopqrst\0"),
+    ] {
+        let takes = |response: &mut HandshakeResponse| response.method = Some(name.to_owned());
+        let (auth, out) = respond(true, takes, password_verifier());
+        let known = Method::from_name(name).is_some();
+        let ours = known && !["mysql_clear_password", "dialog"].contains(&name);
+        let asked = if ours { name } else { "caching_sha2_password" };
+        assert_eq!(&out[4..], [b"\xfe", asked.as_bytes(), b"\0", data].concat(), "{name}");
+        assert!(matches!(auth, Auth::Continue(_)));
+    }
+}
+
+#[test]
+fn parsec_tells_its_parameters_to_an_empty_packet_only() {
+    let by_parsec = || Verifier::password_by(b"secret", Flow::Only(Method::Parsec));
+    let (auth, out) = go_on(respond(false, |_| (), by_parsec()).0, packet(3, b""));
+    assert_eq!((out.len(), &out[4..7]), (25, &b"\x01P\0"[..]));
+    let Auth::Continue(next) = auth else { panic!("{auth:?}") };
+    let short = next.on_packet(packet(5, &[1; 95]), &mut BytesMut::new()).unwrap_err();
+    assert_eq!((short.error.code, short.sequence), (1043, 6));
+
+    let Auth::Continue(next) = respond(false, |_| (), by_parsec()).0 else { panic!("asked") };
+    let eager = next.on_packet(packet(3, &[1; 96]), &mut BytesMut::new()).unwrap_err();
+    assert_eq!((eager.error.code, eager.sequence), (1043, 4));
+}
+
+#[test]
+fn signatures_have_one_length() {
+    for len in [0, 63, 65] {
+        let by_ed25519 = Verifier::password_by(b"secret", Flow::Only(Method::Ed25519));
+        let Auth::Continue(next) = respond(false, |_| (), by_ed25519).0 else { panic!("asked") };
+        let refusal = next.on_packet(packet(3, &vec![1; len]), &mut BytesMut::new()).unwrap_err();
+        assert_eq!((refusal.error.code, refusal.sequence), (1043, 4));
+    }
+}
+
+#[test]
+fn what_may_take_long_says_so() {
+    let slow = |tls, verifier| {
+        let misread = |response: &mut HandshakeResponse| response.proof = vec![0x5a; 32];
+        match respond(tls, misread, verifier).0 {
+            Auth::Continue(next) => next.is_slow(),
+            auth => panic!("{auth:?}"),
+        }
+    };
+    let by = |method| Verifier::password_by(b"secret", Flow::Only(method));
+    assert!(slow(true, sha2_verifier()), "full authentication");
+    assert!(slow(true, by(Method::Sha256Password)) && slow(true, by(Method::Parsec)));
+    assert!(!slow(true, by(Method::Ed25519)) && !slow(true, native_verifier()));
+}
+
+#[test]
+fn debug_shows_no_password() {
+    let tells = |response: &mut HandshakeResponse| response.proof = b"hunter2\0".to_vec();
+    let (auth, _) = respond(true, tells, sha2_verifier());
+    let shown = format!("{auth:?} {:?}", b"hunter2");
+    let bytes = format!("{:?}", b"hunter2");
+    assert!(shown.matches(&bytes[1..bytes.len() - 1]).count() == 1, "{shown}");
+    assert!(!shown.contains("7, 7, 7"), "{shown}");
 }
 
 #[test]

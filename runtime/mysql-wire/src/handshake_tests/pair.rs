@@ -1,9 +1,10 @@
 //! A client machine and a server machine that talk to each other in memory.
 
+use super::rsa;
 use crate::auth::{Credential, Method, Verifier};
 use crate::capabilities::SUPPORTED_BY_CLIENT_SIDE;
 use crate::downstream::{
-    self, Auth, ClientTls, ExpectProof, ExpectResponse, Login, Offer, Refusal,
+    self, Auth, ClientTls, DecoyKey, ExpectProof, ExpectResponse, Login, Offer, Refusal,
 };
 use crate::frame::{self, Packet, Packets};
 use crate::packet::OkPacket;
@@ -13,12 +14,21 @@ use crate::upstream::{
 };
 use bytes::BytesMut;
 
+pub(super) const NONCE: &[u8; 20] = b"abcdefghijklmnopqrst";
+pub(super) const LONG_NONCE: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+
 /// Who meets whom.
 #[derive(Clone, Debug)]
 pub(super) struct Meeting {
     pub(super) offered: Method,
     pub(super) client_tls: ClientTls,
     pub(super) verifier: Verifier,
+    /// What is found when the first verifier does not fit.
+    pub(super) newer: Option<Verifier>,
+    /// Whether a server takes the password that it is asked about.
+    pub(super) taken: bool,
+    /// The server has a key, and clients may ask for it.
+    pub(super) rsa: bool,
     pub(super) server_tls: ServerTls,
     pub(super) credential: Credential,
 }
@@ -117,6 +127,8 @@ impl Client {
             capabilities: SUPPORTED_BY_CLIENT_SIDE,
             credential: meeting.credential.clone(),
             tls: meeting.server_tls,
+            may_ask_for_key: meeting.rsa,
+            nonce: *b"a nonce of the client's, 32 byte",
             attributes: vec![("program_name".to_owned(), "a test".to_owned())],
         };
         let state = ClientState::Greeting(upstream::start(dial));
@@ -142,6 +154,11 @@ impl Client {
             match step {
                 Ok(upstream::Step::Continue(next)) => self.state = ClientState::Verdict(next),
                 Ok(upstream::Step::UpgradeTls(next)) => self.state = ClientState::Tls(next),
+                Ok(upstream::Step::Encrypt(next)) => {
+                    assert_eq!(next.key(), rsa::public_key().as_bytes());
+                    let ciphertext = rsa::encrypt(next.plaintext());
+                    self.state = ClientState::Verdict(next.encrypted(&ciphertext, out));
+                }
                 Ok(upstream::Step::Ready(session)) => self.outcome = Some(Ok(session)),
                 Err(error) => self.outcome = Some(Err(error)),
             }
@@ -159,6 +176,8 @@ struct Server {
     state: ServerState,
     inbox: Inbox,
     verifier: Verifier,
+    newer: Option<Verifier>,
+    taken: bool,
     outcome: Option<Result<(Login, Credential), Refusal>>,
 }
 
@@ -167,16 +186,26 @@ impl Server {
         let offer = Offer {
             server_version: "8.0.36-tidegate".to_owned(),
             connection_id: 77,
-            nonce: *b"abcdefghijklmnopqrst",
+            nonce: *NONCE,
+            long_nonce: *LONG_NONCE,
             capabilities: SUPPORTED_BY_CLIENT_SIDE,
             method: meeting.offered,
             tls: meeting.client_tls,
             collation: 45,
             status: StatusFlags::AUTOCOMMIT,
             client_host: "10.0.0.9".to_owned(),
+            public_key: meeting.rsa.then(rsa::public_key),
+            decoy_key: DecoyKey([7; 32]),
         };
         let state = ServerState::Response(downstream::start(offer, out));
-        Self { state, inbox: Inbox::new(), verifier: meeting.verifier.clone(), outcome: None }
+        Self {
+            state,
+            inbox: Inbox::new(),
+            verifier: meeting.verifier.clone(),
+            newer: meeting.newer.clone(),
+            taken: meeting.taken,
+            outcome: None,
+        }
     }
 
     fn receive(&mut self, bytes: &[u8], out: &mut BytesMut) {
@@ -194,7 +223,7 @@ impl Server {
                 downstream::Step::UpgradeTls(next) => self.state = ServerState::Response(next),
                 downstream::Step::Identified(identified) => {
                     let login = identified.login().clone();
-                    let auth = identified.verify(self.verifier.clone(), out);
+                    let auth = identified.verify(self.verifier.clone(), out)?;
                     self.on_auth(auth, login, out);
                 }
             },
@@ -217,6 +246,22 @@ impl Server {
                 self.outcome = Some(Ok((login, accepted.credential)));
             }
             Auth::Continue(next) => self.state = ServerState::Proof(next, login),
+            Auth::Decrypt(next) => {
+                let plaintext = rsa::decrypt(next.ciphertext());
+                let auth = next.decrypted(plaintext, out);
+                self.on_auth(auth, login, out);
+            }
+            Auth::Check(unchecked) if self.taken => {
+                self.on_auth(Auth::Accepted(unchecked.accept()), login, out);
+            }
+            Auth::Check(unchecked) => self.refuse(unchecked.deny(), out),
+            Auth::Mismatch(mismatch) => match self.newer.take() {
+                Some(verifier) => {
+                    let auth = mismatch.retry(verifier, out);
+                    self.on_auth(auth, login, out);
+                }
+                None => self.refuse(mismatch.refuse(), out),
+            },
             Auth::Denied(refusal) => self.refuse(refusal, out),
         }
     }

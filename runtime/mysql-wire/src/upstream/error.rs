@@ -18,14 +18,20 @@ pub enum LoginError {
     TlsUnavailable,
     /// The server does not remember the user, and asks for the password itself.
     #[error(
-        "the server asks for the password of this user, and only a digest of it is known here; \
-         log in once over TLS so that tidegate learns it"
+        "the server asks for the password of this user, and only a digest of it is known here: give \
+         tidegate the password in its configuration, or the user the same method on every server"
     )]
     NeedsPassword,
     /// The server asks for the password itself, and it would go out in clear.
-    #[error("the server asks for the password of this user, which is only sent over TLS")]
+    #[error(
+        "the server asks for the password of this user, which is only sent over TLS: set `tls` of \
+         the upstream, or `rsa` to have it encrypted with the server's key"
+    )]
     NeedsTls,
     /// The user has a method on this server that what is known of the user cannot serve.
-    #[error("the server asks for the method {method:?}, which the user's credential cannot serve")]
+    #[error(
+        "the server asks for the method {method:?}, which what is known of this user cannot serve: \
+         give tidegate the password in its configuration, or the user the same method on every server"
+    )]
     UnsupportedMethod { method: String },
 }

@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 use tidegate_wire::Violation;
 
+use super::expect_verdict::Login;
 use super::{Dial, ExpectVerdict, LoginError, ServerTls, Session, Step};
 use crate::auth::Method;
 use crate::capabilities::Capabilities;
@@ -78,8 +79,8 @@ impl UpgradeTls {
 
     fn respond(self, out: &mut BytesMut) -> ExpectVerdict {
         let Self { dial, greeting, capabilities, mut sequence } = self;
-        let method = dial.credential.method(Method::from_name(&greeting.method));
-        let proof = dial.credential.prove(method, &greeting.nonce).unwrap_or_default();
+        let preferred = Method::from_name(&greeting.method);
+        let (method, proof) = dial.credential.begin(preferred, &greeting.nonce);
         let response = HandshakeResponse {
             capabilities,
             max_packet: MAX_PACKET,
@@ -99,7 +100,13 @@ impl UpgradeTls {
             status: greeting.status,
             tls: capabilities.contains(Capabilities::SSL),
         };
-        ExpectVerdict::new(session, dial.credential, method, sequence)
+        let login = Login {
+            session,
+            credential: dial.credential,
+            may_ask_for_key: dial.may_ask_for_key,
+            client_nonce: dial.nonce,
+        };
+        ExpectVerdict::new(login, method, greeting.nonce, sequence)
     }
 }
 

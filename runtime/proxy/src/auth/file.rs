@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use tidegate_config::{User, load_users};
-use tidegate_mysql_wire::auth::{Flow, Verifier};
 use tracing::{info, warn};
 
-use super::Users;
+use super::decoys::Decoys;
+use super::{Found, Users};
 use crate::locked;
 
 /// The file is not looked at more often than this.
@@ -16,7 +16,6 @@ const RECHECK: Duration = Duration::from_secs(1);
 
 pub(crate) struct UsersFile {
     path: PathBuf,
-    flow: Flow,
     state: Mutex<State>,
 }
 
@@ -27,35 +26,44 @@ struct State {
 }
 
 impl UsersFile {
-    pub(super) fn new(path: &Path, users: Vec<User>, flow: Flow) -> Self {
-        let users = Users::new(users, flow);
+    pub(super) fn new(path: &Path, users: Vec<User>, decoys: &Decoys) -> Self {
+        let users = Users::new(users, decoys);
         let state = State { users, modified: modified(path), checked: Instant::now() };
-        Self { path: path.to_owned(), flow, state: Mutex::new(state) }
+        Self { path: path.to_owned(), state: Mutex::new(state) }
     }
 
-    pub(super) fn find(&self, user: &str) -> Verifier {
-        self.recheck();
-        locked(&self.state).users.find(user)
+    pub(super) fn find(&self, user: &str, decoys: &Decoys) -> Found {
+        self.recheck(decoys);
+        locked(&self.state).users.find(user, decoys)
+    }
+
+    /// `None` if the file is still the same.
+    pub(super) fn find_again(&self, user: &str, decoys: &Decoys) -> Option<Found> {
+        self.recheck(decoys).then(|| locked(&self.state).users.find(user, decoys))
     }
 
     /// Reads the file again if it has changed. A bad one changes nothing and is reported.
-    pub(super) fn recheck(&self) {
+    fn recheck(&self, decoys: &Decoys) -> bool {
         let mut state = locked(&self.state);
         if state.checked.elapsed() < RECHECK {
-            return;
+            return false;
         }
         state.checked = Instant::now();
         let modified = modified(&self.path);
         if modified == state.modified {
-            return;
+            return false;
         }
         state.modified = modified;
         match load_users(&self.path) {
             Ok(users) => {
                 info!(file = %self.path.display(), users = users.len(), "users were read again");
-                state.users = Users::new(users, self.flow);
+                state.users = Users::new(users, decoys);
+                true
             }
-            Err(errors) => warn!("the users stay as they were: {errors}"),
+            Err(errors) => {
+                warn!("the users stay as they were: {errors}");
+                false
+            }
         }
     }
 }

@@ -1,23 +1,30 @@
 //! Users as the servers of the upstream know them, read by its service account.
 
+mod questions;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use tidegate_mysql_wire::auth::{Flow, Verifier};
 use tidegate_mysql_wire::packet::ErrPacket;
-use tracing::debug;
-use zeroize::Zeroizing;
 
+use self::questions::Interrogator;
+use super::account::Account;
+use super::decoys::Decoys;
+use super::host::rank;
+use super::{Found, Rules};
 use crate::locked;
-use crate::pool::{DialError, Rows, ServerConn, ServerLost, Upstream, service};
+use crate::pool::{DialError, ServerLost, Upstream, service};
+use crate::route::Role;
 
 /// What was read is good for so long; a wrong password has it read again sooner.
 const FRESH: Duration = Duration::from_secs(30);
 /// A wrong password has a user read again, but not more often than this.
 const REREAD: Duration = Duration::from_secs(1);
+/// What methods are in use changes rarely.
+const METHODS_FRESH: Duration = Duration::from_secs(300);
 /// Names are made up by whoever knocks; no more than this are remembered.
 const KNOWN_MAX: usize = 10_000;
 
@@ -32,101 +39,101 @@ pub(crate) enum Unavailable {
     Dial(#[from] DialError),
     #[error("{0}")]
     Lost(#[from] ServerLost),
-    #[error("the account may not read mysql.user: {0}")]
+    #[error("the account may not read the users: {0}")]
     Refused(ErrPacket),
 }
 
 pub(crate) struct ServerUsers {
     upstream: Arc<Upstream>,
-    flow: Flow,
     known: Mutex<HashMap<String, Known>>,
     /// One connection to ask over, kept between logins.
-    connection: tokio::sync::Mutex<Option<ServerConn>>,
+    connection: tokio::sync::Mutex<Option<Interrogator>>,
 }
 
+#[derive(Clone)]
 struct Known {
     accounts: Arc<Vec<Account>>,
     read: Instant,
 }
 
-/// A row of `mysql.user`.
-struct Account {
-    host: String,
-    plugin: String,
-    stored: Zeroizing<Vec<u8>>,
-}
-
 impl ServerUsers {
-    pub(super) fn new(upstream: Arc<Upstream>, flow: Flow) -> Self {
+    pub(super) fn new(upstream: Arc<Upstream>) -> Self {
         let (known, connection) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { upstream, flow, known, connection }
+        Self { upstream, known, connection }
     }
 
     pub(super) async fn find(
         &self,
         user: &str,
         peer: Option<SocketAddr>,
-    ) -> Result<Verifier, Unavailable> {
-        let accounts = match self.fresh(user) {
-            Some(accounts) => accounts,
-            None => self.read(user).await?,
+        decoys: &Decoys,
+    ) -> Result<Found, Unavailable> {
+        let known = match self.known(user).filter(|known| known.read.elapsed() < FRESH) {
+            Some(known) => known,
+            None => self.read(user, decoys).await?,
         };
-        let Some(account) = best(&accounts, peer) else {
-            return Ok(Verifier::Unknown(self.flow));
-        };
-        Ok(Verifier::parse_stored(&account.plugin, &account.stored).unwrap_or_else(|why| {
-            debug!(user, "a user cannot log in through tidegate: {why}");
-            Verifier::Unknown(self.flow)
-        }))
+        Ok(known.found(user, peer, decoys))
+    }
+
+    /// Reads a user again whose password did not match; `None` if it was read a moment ago.
+    pub(super) async fn find_again(
+        &self,
+        user: &str,
+        peer: Option<SocketAddr>,
+        decoys: &Decoys,
+    ) -> Result<Option<Found>, Unavailable> {
+        if self.known(user).is_some_and(|known| known.read.elapsed() < REREAD) {
+            return Ok(None);
+        }
+        Ok(Some(self.read(user, decoys).await?.found(user, peer, decoys)))
     }
 
     pub(super) fn forget(&self, user: &str) {
-        let mut known = locked(&self.known);
-        if known.get(user).is_some_and(|known| known.read.elapsed() >= REREAD) {
-            known.remove(user);
-        }
+        locked(&self.known).remove(user);
     }
 
-    fn fresh(&self, user: &str) -> Option<Arc<Vec<Account>>> {
-        let known = locked(&self.known);
-        let known = known.get(user).filter(|known| known.read.elapsed() < FRESH)?;
-        Some(Arc::clone(&known.accounts))
+    fn known(&self, user: &str) -> Option<Known> {
+        locked(&self.known).get(user).cloned()
     }
 
-    async fn read(&self, user: &str) -> Result<Arc<Vec<Account>>, Unavailable> {
-        let rows = self.ask(&question(user)).await?;
-        let accounts: Vec<Account> = rows.into_iter().filter_map(account).collect();
-        let accounts = Arc::new(accounts);
+    async fn read(&self, user: &str, decoys: &Decoys) -> Result<Known, Unavailable> {
+        let accounts = Arc::new(self.ask(user, decoys).await?);
+        let entry = Known { accounts, read: Instant::now() };
         let mut known = locked(&self.known);
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
-        let entry = Known { accounts: Arc::clone(&accounts), read: Instant::now() };
-        known.insert(user.to_owned(), entry);
-        Ok(accounts)
+        known.insert(user.to_owned(), entry.clone());
+        Ok(entry)
     }
 
-    async fn ask(&self, question: &str) -> Result<Rows, Unavailable> {
+    async fn ask(&self, user: &str, decoys: &Decoys) -> Result<Vec<Account>, Unavailable> {
         let mut slot = self.connection.lock().await;
         if let Some(mut connection) = slot.take()
-            && let Ok(answer) = connection.query(question).await
+            && connection.age() < METHODS_FRESH
+            && let Ok(answer) = connection.accounts(user).await
         {
             *slot = Some(connection);
             return answer.map_err(Unavailable::Refused);
         }
         let mut connection = self.connect().await?;
-        let answer = connection.query(question).await?;
+        decoys.set(connection.flows().await?);
+        let answer = connection.accounts(user).await?;
         *slot = Some(connection);
         answer.map_err(Unavailable::Refused)
     }
 
-    async fn connect(&self) -> Result<ServerConn, Unavailable> {
+    /// Asks the primary, or whoever there is: a replica may be late.
+    async fn connect(&self) -> Result<Interrogator, Unavailable> {
         let account = self.upstream.account.as_ref().ok_or(Unavailable::NoAccount)?;
         let (identity, credential) = service(account);
+        let mut servers: Vec<_> =
+            self.upstream.servers.iter().filter(|server| server.is_up()).collect();
+        servers.sort_by_key(|server| server.role() != Role::Primary);
         let mut failure = Unavailable::NoServer;
-        for server in self.upstream.servers.iter().filter(|server| server.is_up()) {
+        for server in servers {
             match server.dial(&identity, &credential).await {
-                Ok(connection) => return Ok(connection),
+                Ok(connection) => return Ok(Interrogator::new(connection)),
                 Err(error) => failure = error.into(),
             }
         }
@@ -134,64 +141,15 @@ impl ServerUsers {
     }
 }
 
-/// The name goes in as hexadecimal digits, so that it cannot be anything but a name.
-fn question(user: &str) -> String {
-    let digits: String = user.bytes().map(|byte| format!("{byte:02x}")).collect();
-    format!(
-        "SELECT host, plugin, authentication_string FROM mysql.user \
-         WHERE user = CONVERT(X'{digits}' USING utf8mb4)"
-    )
-}
-
-fn account(row: Vec<Option<Vec<u8>>>) -> Option<Account> {
-    let [host, plugin, stored]: [Option<Vec<u8>>; 3] = row.try_into().ok()?;
-    Some(Account {
-        host: String::from_utf8(host?).ok()?,
-        plugin: String::from_utf8(plugin.unwrap_or_default()).ok()?,
-        stored: Zeroizing::new(stored.unwrap_or_default()),
-    })
-}
-
-/// The account that a server would take for a client from there: the most specific host.
-fn best(accounts: &[Account], peer: Option<SocketAddr>) -> Option<&Account> {
-    let address = peer.map(|peer| peer.ip().to_string()).unwrap_or_default();
-    let local = peer.is_some_and(|peer| peer.ip().is_loopback());
-    let rank = |account: &&Account| match account.host.as_str() {
-        host if host == address => 0,
-        "localhost" if local => 1,
-        host if matches(host, &address) && host != "%" => 2,
-        "%" | "" => 3,
-        _ => 4,
-    };
-    accounts.iter().min_by_key(rank).filter(|account| rank(account) < 4)
-}
-
-/// A pattern like `10.0.%`.
-fn matches(pattern: &str, address: &str) -> bool {
-    pattern.strip_suffix('%').is_some_and(|prefix| address.starts_with(prefix))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn account(host: &str) -> Account {
-        Account { host: host.to_owned(), plugin: String::new(), stored: Zeroizing::default() }
-    }
-
-    #[test]
-    fn the_most_specific_host_wins() {
-        let accounts = ["%", "10.1.%", "10.1.2.3", "localhost"].map(account);
-        let host = |peer: &str| best(&accounts, Some(peer.parse().unwrap())).unwrap().host.clone();
-        assert_eq!(host("10.1.2.3:1"), "10.1.2.3");
-        assert_eq!(host("10.1.9.9:1"), "10.1.%");
-        assert_eq!(host("10.2.9.9:1"), "%");
-        assert_eq!(host("127.0.0.1:1"), "localhost");
-        assert!(best(&accounts[1..], Some("192.168.0.1:1".parse().unwrap())).is_none());
-    }
-
-    #[test]
-    fn a_name_cannot_be_anything_but_a_name() {
-        assert!(question("a' OR 1=1 -- ").contains("X'6127204f5220313d31202d2d20'"));
+impl Known {
+    /// The account that a server would take for a client from there.
+    fn found(&self, user: &str, peer: Option<SocketAddr>, decoys: &Decoys) -> Found {
+        let address = peer.map(|peer| peer.ip());
+        let ranked = self.accounts.iter().filter_map(|one| Some((rank(&one.host, address)?, one)));
+        let account = ranked.min_by_key(|(rank, _)| *rank).map(|(_, account)| account);
+        match account.and_then(|account| Some((account.verifier.clone()?, account))) {
+            Some((verifier, account)) => Found { verifier, rules: account.rules.clone() },
+            None => Found { verifier: decoys.nobody(user), rules: Rules::default() },
+        }
     }
 }

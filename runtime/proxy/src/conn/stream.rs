@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustls::ServerConnection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
@@ -35,6 +36,14 @@ impl Stream {
         let certificate = stream.get_ref().1.peer_certificates()?.first()?;
         let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
         Some(parsed.subject().to_string())
+    }
+
+    /// A client's TLS, if it uses it.
+    pub(crate) fn tls(&self) -> Option<&ServerConnection> {
+        match self {
+            Self::Accepted(stream) => Some(stream.get_ref().1),
+            _ => None,
+        }
     }
 
     pub(super) fn socket(&self) -> Option<&TcpStream> {

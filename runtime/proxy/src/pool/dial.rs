@@ -7,16 +7,18 @@ use std::time::Duration;
 use bytes::BytesMut;
 use thiserror::Error;
 use tidegate_config::ServerTlsMode;
-use tidegate_mysql_wire::auth::Credential;
+use tidegate_mysql_wire::auth::{Credential, parsec};
 use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::frame::{Packet, Packets};
 use tidegate_mysql_wire::upstream::{self, Dial, LoginError, PACKET_MAX, ServerTls, Step};
 use tidegate_wire::Violation;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use zeroize::Zeroize as _;
 
 use super::ServerConn;
 use crate::conn::Conn;
+use crate::rsa::{KeyRefused, ServerKeys};
 use crate::tls::Dialler;
 
 /// What must be equal for a connection to serve another session.
@@ -27,6 +29,8 @@ pub(crate) struct Identity {
     pub(crate) collation: u8,
     /// What client and server must have agreed on, because it shapes the replies.
     pub(crate) capabilities: Capabilities,
+    /// Of the password: a login with another one, or that has expired since, is another login.
+    pub(crate) stamp: u64,
 }
 
 /// Why there is no connection.
@@ -42,6 +46,10 @@ pub(crate) enum DialError {
     Violation(#[from] Violation),
     #[error("{0}")]
     Login(#[from] LoginError),
+    #[error("the server asks for the password of this user, encrypted: {0}")]
+    Key(#[from] KeyRefused),
+    #[error("the system has no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
 }
 
 impl DialError {
@@ -51,6 +59,7 @@ impl DialError {
             Self::Login(error) => {
                 matches!(error, LoginError::Violation(_) | LoginError::TlsUnavailable)
             }
+            Self::Key(_) | Self::Random(_) => false,
             _ => true,
         }
     }
@@ -62,6 +71,7 @@ pub(crate) struct Route {
     pub(crate) address: String,
     pub(crate) tls_mode: ServerTlsMode,
     pub(crate) dialler: Option<Dialler>,
+    pub(crate) keys: Arc<ServerKeys>,
     pub(crate) timeout: Duration,
 }
 
@@ -89,7 +99,7 @@ async fn connect(
     let mut out = BytesMut::new();
     let greeting = next_packet(&mut conn, &mut packets, &mut pending).await?;
     let first =
-        upstream::start(wanted(route, identity, credential)).on_packet(greeting, &mut out)?;
+        upstream::start(wanted(route, identity, credential)?).on_packet(greeting, &mut out)?;
     let mut step = match first {
         Step::UpgradeTls(next) => {
             conn.send(&out).await.map_err(DialError::Lost)?;
@@ -102,10 +112,17 @@ async fn connect(
     loop {
         match step {
             Step::Continue(next) => {
-                conn.send(&out).await.map_err(DialError::Lost)?;
+                let sent = conn.send(&out).await;
+                // The password may be in it.
+                out.as_mut().zeroize();
+                sent.map_err(DialError::Lost)?;
                 out.clear();
                 let packet = next_packet(&mut conn, &mut packets, &mut pending).await?;
                 step = next.on_packet(packet, &mut out)?;
+            }
+            Step::Encrypt(next) => {
+                let ciphertext = route.keys.encrypt(next.key(), next.plaintext())?;
+                step = Step::Continue(next.encrypted(&ciphertext, &mut out));
             }
             Step::Ready(session) => {
                 return Ok(ServerConn::new(conn, session));
@@ -117,8 +134,14 @@ async fn connect(
     }
 }
 
-fn wanted(route: &Route, identity: &Identity, credential: &Credential) -> Dial {
-    Dial {
+fn wanted(
+    route: &Route,
+    identity: &Identity,
+    credential: &Credential,
+) -> Result<Dial, getrandom::Error> {
+    let mut nonce = [0; parsec::NONCE_LEN];
+    getrandom::fill(&mut nonce)?;
+    Ok(Dial {
         user: identity.user.to_string(),
         database: identity.database.as_deref().map(str::to_owned),
         collation: identity.collation,
@@ -129,8 +152,10 @@ fn wanted(route: &Route, identity: &Identity, credential: &Credential) -> Dial {
             ServerTlsMode::Prefer => ServerTls::Prefer,
             _ => ServerTls::Require,
         },
+        may_ask_for_key: route.keys.may_ask(),
+        nonce,
         attributes: vec![("program_name".to_owned(), "tidegate".to_owned())],
-    }
+    })
 }
 
 async fn upgrade(conn: &mut Conn, route: &Route) -> Result<(), DialError> {

@@ -34,6 +34,7 @@ pub(crate) fn service(account: &config::Account) -> (Identity, Credential) {
         database: None,
         collation: COLLATION,
         capabilities: Capabilities::DEPRECATE_EOF | Capabilities::PLUGIN_AUTH,
+        stamp: 0,
     };
     let password = Zeroizing::new(account.password.expose().as_bytes().to_vec());
     let credential =

@@ -15,6 +15,7 @@ use super::dial::Route;
 use super::server::{Borrower, LeaseError, Leased, Server};
 use super::watch::Watch;
 use crate::route::{Place, Role, choose, serves};
+use crate::rsa::ServerKeys;
 use crate::tls::{Dialler, TlsError};
 
 /// The servers of one upstream, and how they are chosen.
@@ -38,15 +39,18 @@ impl Upstream {
     pub(crate) fn new(
         position: usize,
         upstream: &config::Upstream,
+        keys: ServerKeys,
         telemetry: &Telemetry,
     ) -> Result<Self, TlsError> {
         let given = || upstream.servers.iter().map(|server| given(server.role));
+        let keys = Arc::new(keys);
         let mut servers = Vec::new();
         for ((server, configured), role) in upstream.servers.iter().enumerate().zip(given()) {
             let route = Route {
                 address: configured.address.clone(),
                 tls_mode: upstream.tls.mode,
                 dialler: Dialler::new(&upstream.tls, host(&configured.address))?,
+                keys: Arc::clone(&keys),
                 timeout: upstream.pool.connect,
             };
             let place = Place { upstream: position, server };

@@ -1,5 +1,7 @@
 //! Letting a client in: who is it, may it come in, and is there a server for it.
 
+mod prove;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,25 +9,30 @@ use bytes::BytesMut;
 use thiserror::Error;
 use tidegate_config::Compression;
 use tidegate_hook::{Hooked, SessionContext, SessionState, Target};
-use tidegate_mysql_wire::auth::Method;
+use tidegate_mysql_wire::auth::ed25519;
 use tidegate_mysql_wire::capabilities::{Capabilities, SUPPORTED_BY_CLIENT_SIDE};
 use tidegate_mysql_wire::downstream::{
-    self, Accepted, Auth, ClientTls, Identified, Login, Offer, PACKET_MAX, Refusal, Step,
+    self, Accepted, ClientTls, Identified, Login, Offer, PACKET_MAX, Refusal, Step,
 };
-use tidegate_mysql_wire::error_code::{CR_CONN_HOST, ER_CON_COUNT};
+use tidegate_mysql_wire::error_code::{ER_CON_COUNT, ER_MUST_CHANGE_PASSWORD_LOGIN};
 use tidegate_mysql_wire::frame::{HEADER_LEN, Packet, Packets};
 use tidegate_mysql_wire::packet::{ErrPacket, NONCE_LEN, OkPacket};
 use tidegate_mysql_wire::status::StatusFlags;
+use tidegate_mysql_wire::upstream::LoginError;
 use tidegate_telemetry::{LoginResult, SessionFailure};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
+use zeroize::Zeroize as _;
 
+use self::prove::{Proven, prove};
 use super::{Session, farewell, reply};
+use crate::auth::{is_denial, method};
 use crate::conn::{Conn, Stream};
 use crate::listener::Listener;
-use crate::pool::{Borrower, Identity, LeaseError};
+use crate::pool::{Borrower, DialError, Identity, LeaseError, Leased};
 use crate::route::Bonds;
+use crate::rsa::{PasswordKey, SharedKey};
 use crate::sessions::Sessions;
 use crate::stop::Stop;
 
@@ -170,16 +177,17 @@ async fn enter(listener: &Arc<Listener>, client: &mut Conn) -> Result<Entered, L
     let mut reader = Reader { client, packets: &mut packets, pending: &mut pending };
     let identified = identify(listener, &mut reader, session).await?;
     let login = identified.login().clone();
-    let accepted = prove(listener, &mut reader, identified).await?;
+    let Proven { accepted, stamp } = prove(listener, &mut reader, identified).await?;
     let mut context = context(listener, reader.client, session, &login);
     let default = admit(listener, &mut context, accepted.sequence)?;
-    let identity = Arc::new(Identity {
+    let identity = Identity {
         user: Arc::clone(&context.user),
         database: context.database.clone(),
         collation: login.collation,
         capabilities: login.capabilities & SHAPING,
-    });
-    welcome(listener, default, &identity, &accepted).await?;
+        stamp,
+    };
+    let identity = welcome(listener, default, identity, &accepted, login.capabilities).await?;
     let mut out = BytesMut::new();
     let ok = OkPacket { status: StatusFlags::AUTOCOMMIT, ..OkPacket::default() };
     let mut sequence = accepted.sequence;
@@ -219,6 +227,8 @@ impl Reader<'_> {
                 return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
             }
             self.pending.extend_from_slice(self.client.inbox.as_slice());
+            // The password may be in it, and the buffer is used again.
+            self.client.inbox.as_mut_slice().zeroize();
             self.client.inbox.clear();
         }
     }
@@ -258,12 +268,10 @@ fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer, Logi
     Ok(Offer {
         server_version: config.server_version.clone().unwrap_or_else(|| SERVER_VERSION.to_owned()),
         connection_id: Sessions::id(session),
-        nonce: nonce()?,
+        nonce: nonce::<NONCE_LEN>()?,
+        long_nonce: nonce::<{ ed25519::NONCE_LEN }>()?,
         capabilities: SUPPORTED_BY_CLIENT_SIDE | compression(&config.compression),
-        method: match config.default_auth {
-            tidegate_config::AuthMethod::MysqlNativePassword => Method::NativePassword,
-            tidegate_config::AuthMethod::CachingSha2Password => Method::CachingSha2Password,
-        },
+        method: method(config.default_auth),
         tls: match config.tls.as_ref().map(|tls| tls.mode) {
             None => ClientTls::Off,
             Some(tidegate_config::ClientTlsMode::Prefer) => ClientTls::Prefer,
@@ -272,6 +280,8 @@ fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer, Logi
         collation: COLLATION,
         status: StatusFlags::AUTOCOMMIT,
         client_host: host.unwrap_or_else(|| "unknown".to_owned()),
+        public_key: listener.verifiers().key().and_then(SharedKey::get).map(PasswordKey::public),
+        decoy_key: listener.verifiers().decoy_key(),
     })
 }
 
@@ -284,46 +294,10 @@ fn compression(allowed: &[Compression]) -> Capabilities {
 }
 
 /// Random bytes among the printable ones: some clients stop reading at a NUL.
-fn nonce() -> Result<[u8; NONCE_LEN], LoginFailure> {
-    let mut nonce = [0; NONCE_LEN];
+fn nonce<const N: usize>() -> Result<[u8; N], LoginFailure> {
+    let mut nonce = [0; N];
     getrandom::fill(&mut nonce).map_err(std::io::Error::other)?;
     Ok(nonce.map(|byte| 33 + byte % 94))
-}
-
-/// Checks the client's password, by whatever packets its method needs.
-async fn prove(
-    listener: &Listener,
-    reader: &mut Reader<'_>,
-    identified: Identified,
-) -> Result<Accepted, LoginFailure> {
-    let (user, peer) = (identified.login().user.clone(), reader.client.peer());
-    let verifier = listener.verifiers().find(&user, peer).await.map_err(|why| {
-        warn!(listener = listener.name(), "cannot check users: {why}");
-        let error = ErrPacket::new(CR_CONN_HOST, "tidegate cannot check users at the moment");
-        LoginFailure::Told { error, sequence: 2, result: LoginResult::ProxyError }
-    })?;
-    let mut out = BytesMut::new();
-    let mut auth = identified.verify(verifier.clone(), &mut out);
-    loop {
-        match auth {
-            Auth::Accepted(accepted) => {
-                listener.verifiers().accepted(&user, &verifier, &accepted.credential);
-                // A method may end with a word of its own before the OK.
-                reader.client.send(&out).await?;
-                return Ok(accepted);
-            }
-            Auth::Denied(refusal) => {
-                listener.verifiers().denied(&user);
-                return Err(refusal.into());
-            }
-            Auth::Continue(next) => {
-                reader.client.send(&out).await?;
-                out.clear();
-                let packet = reader.packet(4).await?;
-                auth = next.on_packet(packet, &mut out)?;
-            }
-        }
-    }
 }
 
 fn context(listener: &Listener, client: &Conn, id: u64, login: &Login) -> Box<SessionContext> {
@@ -364,32 +338,66 @@ fn admit(
 
 /// Makes sure that a server takes this user and database, while the client still expects to hear
 /// of it. The connection is free again at once: an idle session holds none.
+///
+/// A client that can handle an expired password is let in with one, to change it.
 async fn welcome(
     listener: &Listener,
     target: Target,
-    identity: &Arc<Identity>,
+    identity: Identity,
     accepted: &Accepted,
-) -> Result<(), LoginFailure> {
-    let leased = match listener.upstreams().get(target.upstream) {
-        Some(upstream) => {
-            let credential = &accepted.credential;
-            let borrower = Borrower { identity, credential, state: 0 };
-            upstream.lease_for_login(target.member, borrower).await
-        }
-        None => Err(LeaseError::NoServer { target: String::new() }),
-    };
+    capabilities: Capabilities,
+) -> Result<Arc<Identity>, LoginFailure> {
+    const EXPIRED: Capabilities = Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS;
+    let mut identity = Arc::new(identity);
+    let mut leased = lease(listener, target, &identity, accepted).await;
+    if capabilities.contains(EXPIRED)
+        && let Err(error) = &leased
+        && refused(error).is_some_and(|err| err.code == ER_MUST_CHANGE_PASSWORD_LOGIN.code)
+    {
+        Arc::make_mut(&mut identity).capabilities |= EXPIRED;
+        leased = lease(listener, target, &identity, accepted).await;
+    }
     match leased {
         Ok(leased) => {
             leased.give_back();
-            Ok(())
+            Ok(identity)
         }
         Err(error) => {
             warn!(listener = listener.name(), user = %identity.user, "no server for a login: {error}");
+            if refused(&error).is_some_and(is_denial) {
+                listener.verifiers().forget(&identity.user);
+            }
             Err(LoginFailure::Told {
                 error: farewell::lease(&error),
                 sequence: accepted.sequence,
                 result: LoginResult::ProxyError,
             })
         }
+    }
+}
+
+async fn lease(
+    listener: &Listener,
+    target: Target,
+    identity: &Arc<Identity>,
+    accepted: &Accepted,
+) -> Result<Leased, LeaseError> {
+    match listener.upstreams().get(target.upstream) {
+        Some(upstream) => {
+            let credential = &accepted.credential;
+            let borrower = Borrower { identity, credential, state: 0 };
+            upstream.lease_for_login(target.member, borrower).await
+        }
+        None => Err(LeaseError::NoServer { target: String::new() }),
+    }
+}
+
+/// What a server has said to a login that it refused.
+fn refused(error: &LeaseError) -> Option<&ErrPacket> {
+    match error {
+        LeaseError::Dial { source: DialError::Login(LoginError::Refused(error)), .. } => {
+            Some(error)
+        }
+        _ => None,
     }
 }
