@@ -310,8 +310,8 @@ mod tests {
     fn names(text: &str) -> Option<(Vec<String>, bool)> {
         match set(text.as_bytes(), Dialect::Mysql) {
             Set::Repeatable { names, constant } => {
-                let text = |name: &Box<[u8]>| String::from_utf8_lossy(name).into_owned();
-                Some((names.iter().map(text).collect(), constant))
+                let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+                Some((names.iter().map(|name| text(name)).collect(), constant))
             }
             _ => None,
         }

@@ -252,7 +252,7 @@ fn a_compressed_client_gets_packets_whole_or_hears_that_they_go_on() {
                 }
             }
         }
-        assert!(&written == reply && cut == is_long);
+        assert!(written == *reply && cut == is_long);
     }
 }
 
