@@ -24,7 +24,8 @@ impl Session {
             self.discard(head).await?;
             return self.answer(&asked, answer, Form::Text).await;
         }
-        if asked.kind == Kind::Admin
+        // Where nobody looks at statements, their first letter has to do.
+        if (asked.kind == Kind::Admin || self.opaque && self.may_kill(head))
             && let Some(kill) = kill(head.argument(&self.client.inbox))
         {
             self.discard(head).await?;
@@ -96,6 +97,11 @@ impl Session {
             self.finish_done(&asked, place, &done);
         }
         Ok(())
+    }
+
+    fn may_kill(&self, head: Head) -> bool {
+        let text = head.argument(&self.client.inbox).trim_ascii_start();
+        matches!(text.first(), Some(b'k' | b'K'))
     }
 
     /// A plugin wants the statement, or its answer, to come later.
