@@ -26,8 +26,7 @@ def settings(pure):
         "database": login.DATABASE,
         "charset": "utf8mb4",
         "use_pure": pure,
-        # The Python code reads no packet that comes in more than two compressed pieces.
-        "compress": login.COMPRESS and not pure,
+        "compress": login.COMPRESS,
         **(tls or {"ssl_disabled": True}),
     }
 
@@ -181,6 +180,9 @@ for pure in (True, False):
     large_values(connection)
     session_state(connection)
     reconnection(connection)
+    # It takes MariaDB for MySQL 5.5, whose sessions it does not reset inside compression.
+    can_reset = not login.COMPRESS or connection.server_version >= (5, 7, 3)
     connection.close()
-    pool(pure)
+    if can_reset:
+        pool(pure)
 print("done")
