@@ -81,7 +81,7 @@ pub fn mysql_program(name: &str, login: Login<'_>) -> Command {
 fn logged_in(command: &mut Command, login: Login<'_>) {
     command.args(["--no-defaults", "--protocol=tcp", "--host=127.0.0.1"]);
     command.arg(format!("--port={}", login.port)).arg(format!("--user={}", login.user));
-    command.env("MYSQL_PWD", login.password);
+    command.env("MYSQL_PWD", login.password).arg("--max-allowed-packet=64M");
     if login.tls {
         command.arg(format!("--ssl-ca={}", Certificates::shared().ca().display()));
     }

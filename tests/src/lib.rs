@@ -13,6 +13,7 @@ pub mod raw;
 mod scratch;
 pub mod server;
 pub mod setup;
+pub mod tap;
 pub mod tidegate;
 pub mod wait;
 
@@ -21,5 +22,6 @@ pub use ports::free_port;
 pub use scratch::Scratch;
 pub use server::{MariaDb, MariaDbPair, MySql, MySqlPair};
 pub use setup::Setup;
+pub use tap::Tap;
 pub use tidegate::Tidegate;
 pub use wait::{PATIENCE, wait_for, wait_until};

@@ -2,14 +2,19 @@
 //!
 //! Written apart from the product's codecs on purpose, so that they do not share a mistake.
 
+mod packed;
+
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
+
+pub use packed::{PackedClient, Packing};
 
 /// Capabilities as the protocol numbers them.
 pub mod capability {
     pub const LONG_PASSWORD: u32 = 1;
     pub const CONNECT_WITH_DB: u32 = 1 << 3;
+    pub const COMPRESS: u32 = 1 << 5;
     pub const PROTOCOL_41: u32 = 1 << 9;
     pub const SSL: u32 = 1 << 11;
     pub const TRANSACTIONS: u32 = 1 << 13;
@@ -18,6 +23,7 @@ pub mod capability {
     pub const MULTI_RESULTS: u32 = 1 << 17;
     pub const PLUGIN_AUTH: u32 = 1 << 19;
     pub const DEPRECATE_EOF: u32 = 1 << 24;
+    pub const ZSTD_COMPRESSION: u32 = 1 << 26;
     /// What any client of the last twenty years has.
     pub const COMMON: u32 = LONG_PASSWORD
         | PROTOCOL_41
@@ -172,7 +178,12 @@ impl RawClient {
 /// The answer to a greeting: protocol 4.1, UTF-8, `mysql_native_password`.
 #[must_use]
 pub fn login_packet(user: &str, proof: &[u8]) -> Vec<u8> {
-    let mut packet = capability::COMMON.to_le_bytes().to_vec();
+    login_packet_with(0, user, proof)
+}
+
+/// The same with more capabilities.
+fn login_packet_with(more: u32, user: &str, proof: &[u8]) -> Vec<u8> {
+    let mut packet = (capability::COMMON | more).to_le_bytes().to_vec();
     packet.extend((16_u32 << 20).to_le_bytes());
     packet.push(45);
     packet.extend([0; 23]);

@@ -7,6 +7,7 @@ mod auth_accounts;
 mod auth_methods;
 mod bad_input;
 mod clients;
+mod compression;
 mod copy_on_read;
 mod cursors;
 mod failures;
