@@ -2,8 +2,8 @@
 
 mod audit;
 mod bench;
+mod debian_sid;
 mod demo;
-mod mysql9;
 mod plugins;
 mod prerequisites;
 mod progress;

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::progress::Progress;
-use crate::{mysql9, plugins, prerequisites, shell};
+use crate::{debian_sid, plugins, prerequisites, shell};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// They are apart because the packages come from a release of Debian that changes every day.
 pub(crate) fn run_with_mysql9() -> Result<()> {
     let mut progress = Progress::new(7);
-    progress.step("MySQL 9", mysql9::install)?;
+    progress.step("MySQL 9", || debian_sid::MYSQL9.install())?;
     prepare(&mut progress)?;
     progress.step("tests with MySQL 9", || {
         let mut command = shell::cargo(".");

@@ -1,6 +1,6 @@
-//! MySQL 9, which Debian has in sid only: its packages are unpacked into a folder of the build.
+//! Programs that Debian has in sid only: their packages are unpacked into a folder of the build.
 //!
-//! Nothing of it is installed on this machine. The programs run with the libraries that they were
+//! Nothing of them is installed on this machine. The programs run with the libraries that they were
 //! built with, through sid's own loader.
 
 use std::fs;
@@ -12,43 +12,82 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::shell;
 
-const PACKAGES: [&str; 2] = ["mysql-server-core", "mysql-client-core"];
+/// Packages that are unpacked together.
+pub(crate) struct Unpacked {
+    /// Where, under the target directory.
+    folder: &'static str,
+    packages: &'static [&'static str],
+    /// What is run, under `usr`, and what it must be told of its place.
+    programs: &'static [(&'static str, &'static str)],
+}
 
-/// What is run, under `usr`, and what it must be told of its place.
-const PROGRAMS: [(&str, &str); 3] = [
-    ("sbin/mysqld", "--basedir=\"$here/usr\""),
-    ("bin/mysql", "--plugin-dir=\"$here/usr/lib/mysql/plugin\""),
-    ("bin/mysqldump", "--plugin-dir=\"$here/usr/lib/mysql/plugin\""),
-];
+/// Where the tests look for it.
+pub(crate) const MYSQL9: Unpacked = Unpacked {
+    folder: "tests/mysql9",
+    packages: &["mysql-server-core", "mysql-client-core"],
+    programs: &[
+        ("sbin/mysqld", "--basedir=\"$here/usr\""),
+        ("bin/mysql", "--plugin-dir=\"$here/usr/lib/mysql/plugin\""),
+        ("bin/mysqldump", "--plugin-dir=\"$here/usr/lib/mysql/plugin\""),
+    ],
+};
 
-/// Installs it where the tests look for it, unless it is there.
-///
-/// # Errors
-/// On a machine that is not Debian, or cannot reach the packages.
-pub(crate) fn install() -> Result<()> {
-    let folder = shell::target_dir().join("tests/mysql9");
-    if folder.is_dir() {
-        return Ok(());
+impl Unpacked {
+    /// Unpacks it, unless that was done before.
+    ///
+    /// # Errors
+    /// On a machine that is not Debian, or cannot reach the packages.
+    pub(crate) fn install(&self) -> Result<()> {
+        let folder = self.folder();
+        if folder.is_dir() {
+            return Ok(());
+        }
+        if shell::find("apt-get").is_none() {
+            bail!("it is taken from Debian's packages, and this machine has no apt-get");
+        }
+        eprintln!("  unpacking {}", self.packages.join(" "));
+        // It gets its name when it is complete.
+        let unfinished = folder.with_extension("unfinished");
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished)?;
+        }
+        let packages = unfinished.join("packages");
+        download(self.packages, &packages)?;
+        unpack(&packages, &unfinished)?;
+        fs::remove_dir_all(&packages)?;
+        self.write_programs(&unfinished)?;
+        fs::rename(unfinished, folder)?;
+        Ok(())
     }
-    if shell::find("apt-get").is_none() {
-        bail!("MySQL 9 is taken from Debian's packages, and this machine has no apt-get");
+
+    fn folder(&self) -> PathBuf {
+        shell::target_dir().join(self.folder)
     }
-    // It gets its name when it is complete.
-    let unfinished = folder.with_extension("unfinished");
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished)?;
+
+    /// A script for each program, because each needs a loader and libraries that are not this machine's.
+    fn write_programs(&self, folder: &Path) -> Result<()> {
+        let loader = loader(folder)?;
+        let libraries = loader.parent().context("it is in a folder")?;
+        let bin = folder.join("bin");
+        fs::create_dir_all(&bin)?;
+        for (program, place) in self.programs {
+            ensure!(folder.join("usr").join(program).is_file(), "the packages have no {program}");
+            let script = format!(
+                "#!/bin/sh\nhere=$(CDPATH= cd -- \"$(dirname -- \"$0\")/..\" && pwd)\n\
+                 exec \"$here/{}\" --library-path \"$here/{}\" \"$here/usr/{program}\" \"$@\" {place}\n",
+                loader.display(),
+                libraries.display(),
+            );
+            let file = bin.join(Path::new(program).file_name().context("a program has a name")?);
+            fs::write(&file, script)?;
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(())
     }
-    let packages = unfinished.join("packages");
-    download(&packages)?;
-    unpack(&packages, &unfinished)?;
-    fs::remove_dir_all(&packages)?;
-    write_programs(&unfinished)?;
-    fs::rename(unfinished, folder)?;
-    Ok(())
 }
 
 /// Has apt find and fetch the packages and all that they need, as if nothing were installed.
-fn download(folder: &Path) -> Result<()> {
+fn download(packages: &[&str], folder: &Path) -> Result<()> {
     for list in ["lists/partial", "archives/partial"] {
         fs::create_dir_all(folder.join(list))?;
     }
@@ -79,7 +118,7 @@ fn download(folder: &Path) -> Result<()> {
     };
     shell::run_quietly(apt_get().arg("update")).context("Debian sid cannot be reached")?;
     let mut install = apt_get();
-    install.args(["install", "--yes", "--no-install-recommends", "--download-only"]).args(PACKAGES);
+    install.args(["install", "--yes", "--no-install-recommends", "--download-only"]).args(packages);
     shell::run_quietly(&mut install)
 }
 
@@ -110,32 +149,15 @@ fn unpack(packages: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A script for each program, because each needs a loader and libraries that are not this machine's.
-fn write_programs(folder: &Path) -> Result<()> {
-    let libraries = files(&folder.join("usr/lib"))?;
+/// The loader that the packages bring, relative to their folder.
+fn loader(folder: &Path) -> Result<PathBuf> {
     let is_loader = |path: &PathBuf| path.to_string_lossy().contains("/ld-linux-");
-    let loader = libraries
+    let loader = files(&folder.join("usr/lib"))?
         .iter()
         .filter_map(|folder| files(folder).ok())
         .find_map(|files| files.into_iter().find(is_loader))
         .context("the packages have no loader")?;
-    let loader = loader.strip_prefix(folder)?;
-    let libraries = loader.parent().context("it is in a folder")?;
-    let bin = folder.join("bin");
-    fs::create_dir_all(&bin)?;
-    for (program, place) in PROGRAMS {
-        ensure!(folder.join("usr").join(program).is_file(), "the packages have no {program}");
-        let script = format!(
-            "#!/bin/sh\nhere=$(CDPATH= cd -- \"$(dirname -- \"$0\")/..\" && pwd)\n\
-             exec \"$here/{}\" --library-path \"$here/{}\" \"$here/usr/{program}\" \"$@\" {place}\n",
-            loader.display(),
-            libraries.display(),
-        );
-        let file = bin.join(Path::new(program).file_name().context("a program has a name")?);
-        fs::write(&file, script)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
-    }
-    Ok(())
+    Ok(loader.strip_prefix(folder)?.to_owned())
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
