@@ -19,6 +19,8 @@ pub(crate) struct Unpacked {
     packages: &'static [&'static str],
     /// What is run, under `usr`, and what it must be told of its place.
     programs: &'static [(&'static str, &'static str)],
+    /// Folders under `usr/lib` with libraries that only these programs use.
+    libraries: &'static [&'static str],
 }
 
 /// Where the tests look for it.
@@ -30,6 +32,17 @@ pub(crate) const MYSQL9: Unpacked = Unpacked {
         ("bin/mysql", "--plugin-dir=\"$here/usr/lib/mysql/plugin\""),
         ("bin/mysqldump", "--plugin-dir=\"$here/usr/lib/mysql/plugin\""),
     ],
+    libraries: &[],
+};
+
+pub(crate) const MYSQL_ROUTER: Unpacked = Unpacked {
+    folder: "bench/mysql-router",
+    packages: &["mysql-router"],
+    programs: &[(
+        "bin/mysqlrouter",
+        "--DEFAULT.plugin_folder=\"$here/usr/lib/mysqlrouter/plugin\"",
+    )],
+    libraries: &["mysql-router"],
 };
 
 impl Unpacked {
@@ -60,6 +73,11 @@ impl Unpacked {
         Ok(())
     }
 
+    /// One of its programs, once it is installed.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.folder().join("bin").join(name)
+    }
+
     fn folder(&self) -> PathBuf {
         shell::target_dir().join(self.folder)
     }
@@ -67,16 +85,22 @@ impl Unpacked {
     /// A script for each program, because each needs a loader and libraries that are not this machine's.
     fn write_programs(&self, folder: &Path) -> Result<()> {
         let loader = loader(folder)?;
-        let libraries = loader.parent().context("it is in a folder")?;
+        let shared = loader.parent().context("it is in a folder")?.to_owned();
+        let own = self.libraries.iter().map(|name| Path::new("usr/lib").join(name));
+        let libraries: Vec<String> = [shared]
+            .into_iter()
+            .chain(own)
+            .map(|folder| format!("$here/{}", folder.display()))
+            .collect();
         let bin = folder.join("bin");
         fs::create_dir_all(&bin)?;
         for (program, place) in self.programs {
             ensure!(folder.join("usr").join(program).is_file(), "the packages have no {program}");
             let script = format!(
                 "#!/bin/sh\nhere=$(CDPATH= cd -- \"$(dirname -- \"$0\")/..\" && pwd)\n\
-                 exec \"$here/{}\" --library-path \"$here/{}\" \"$here/usr/{program}\" \"$@\" {place}\n",
+                 exec \"$here/{}\" --library-path \"{}\" \"$here/usr/{program}\" \"$@\" {place}\n",
                 loader.display(),
-                libraries.display(),
+                libraries.join(":"),
             );
             let file = bin.join(Path::new(program).file_name().context("a program has a name")?);
             fs::write(&file, script)?;

@@ -29,7 +29,7 @@ pub(super) struct MariaDb {
 }
 
 impl MariaDb {
-    /// Starts both servers and fills the table that the load reads.
+    /// Starts both servers and fills the table that the load works on.
     pub(super) fn start(folder: &Path) -> Result<Self> {
         let (primary, replica) = (free_port()?, free_port()?);
         let processes = [
@@ -39,8 +39,18 @@ impl MariaDb {
         ask(primary, ACCOUNTS)?;
         follow(replica, primary)?;
         sysbench::prepare(primary)?;
-        wait_for_replica(replica, primary)?;
-        Ok(Self { primary, replica, _processes: processes })
+        let servers = Self { primary, replica, _processes: processes };
+        servers.wait_for_replica()?;
+        Ok(servers)
+    }
+
+    /// Waits until the replica has done what the primary has.
+    pub(super) fn wait_for_replica(&self) -> Result<()> {
+        let position = ask(self.primary, "select @@gtid_binlog_pos")?;
+        let wait = format!("select master_gtid_wait('{}', 60)", position.trim());
+        let reached = ask(self.replica, &wait)?;
+        anyhow::ensure!(reached.trim() == "0", "the replica does not follow the primary");
+        Ok(())
     }
 }
 
@@ -60,7 +70,7 @@ fn server(folder: &Path, name: &str, port: u16, id: u32, more: &[&str]) -> Resul
     command.arg(format!("--port={port}")).arg(format!("--server-id={id}"));
     command.args(["--bind-address=127.0.0.1", "--skip-name-resolve", "--gtid-strict-mode=1"]);
     command.args([
-        "--max-connections=2000",
+        "--max-connections=4000",
         "--back-log=1000",
         "--innodb-flush-log-at-trx-commit=0",
     ]);
@@ -86,13 +96,6 @@ fn follow(replica: u16, primary: u16) -> Result<()> {
         start slave;"
     );
     ask(replica, &text).map(drop)
-}
-
-fn wait_for_replica(replica: u16, primary: u16) -> Result<()> {
-    let position = ask(primary, "select @@gtid_binlog_pos")?;
-    let reached = ask(replica, &format!("select master_gtid_wait('{}', 60)", position.trim()))?;
-    anyhow::ensure!(reached.trim() == "0", "the replica does not follow the primary");
-    Ok(())
 }
 
 /// Runs statements as root; the answer has no headings.

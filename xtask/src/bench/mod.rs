@@ -3,12 +3,14 @@
 mod hooks;
 mod mariadb;
 mod mysql;
+mod others;
 mod plan;
 mod process;
 mod report;
 mod row;
 mod sysbench;
 mod target;
+mod tidegate;
 mod usage;
 
 use anyhow::Result;
@@ -22,7 +24,7 @@ pub(crate) struct BenchArgs {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// MySQL through tidegate, HAProxy and a bare relay, against a real MariaDB
+    /// MySQL through tidegate, other proxies and a bare relay, against a real MariaDB
     Mysql(mysql::MysqlArgs),
     /// One hook call, by size of the statement; reload; recovery from a trap
     Hooks(hooks::HooksArgs),

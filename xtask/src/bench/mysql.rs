@@ -3,29 +3,31 @@
 //! Absolute numbers drift with the machine; so each round visits all targets before the next begins,
 //! and what counts is ratios inside one run.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum as _};
+use tempfile::TempDir;
 
 use super::mariadb::MariaDb;
-use super::plan::{self, Cell, IDLE, Load, Mode, Workload};
+use super::plan::{self, A_FEW, Cell, IDLE, Load};
+use super::process::allow_many_files;
 use super::report;
 use super::row::Row;
 use super::sysbench::Sysbench;
-use super::target::{Running, Target};
-use crate::{plugins, prerequisites, shell};
+use super::target::{DIRECT, Kind, Running, Target};
+use crate::{debian_sid, plugins, prerequisites, shell};
 
 #[derive(Args)]
 pub(super) struct MysqlArgs {
     /// Print one JSON object a measurement instead of the table
     #[arg(long)]
     json: bool,
-    /// Two rounds of one second: a minute or two in all
+    /// Two rounds of one second: some minutes in all
     #[arg(long)]
     quick: bool,
     /// How often every target is measured under every load [default: 5, quick: 2]
@@ -49,24 +51,26 @@ struct Plan {
     seconds: u32,
 }
 
+/// What is measured, and where.
+struct Scene {
+    servers: MariaDb,
+    running: Vec<Running>,
+    folder: TempDir,
+}
+
 pub(super) fn run(args: &MysqlArgs) -> Result<()> {
     let targets = all_unless_named(&args.targets, Target::value_variants());
     let loads = all_unless_named(&args.workloads, Load::value_variants());
-    prerequisites::install_bench_tools()?;
-    build(&targets)?;
-
-    let folder = scratch()?;
-    eprintln!("starting MariaDB and {} targets", targets.len());
-    let servers = MariaDb::start(folder.path())?;
-    let running: Vec<Running> = targets
-        .iter()
-        .map(|target| Running::start(*target, &servers, folder.path()))
-        .collect::<Result<_>>()?;
     let plan = Plan {
         cells: plan::cells(&loads),
         rounds: args.rounds.unwrap_or(if args.quick { 2 } else { 5 }),
         seconds: args.seconds.unwrap_or(if args.quick { 1 } else { 4 }),
     };
+    let idle = loads.contains(&Load::Idle).then_some(IDLE);
+    install(&targets)?;
+    build(&targets)?;
+    allow_many_files()?;
+    let scene = Scene::set(&targets, plan.cells.iter().copied().chain(idle))?;
 
     let mut rows = Vec::new();
     let mut emit = |row: Row| {
@@ -76,10 +80,10 @@ pub(super) fn run(args: &MysqlArgs) -> Result<()> {
         rows.push(row);
         Ok(())
     };
-    if loads.contains(&Load::Idle) {
-        measure_idle(&running, folder.path(), &mut emit)?;
+    if idle.is_some() {
+        scene.measure_idle(&mut emit)?;
     }
-    measure_rounds(&plan, &running, folder.path(), &mut emit)?;
+    scene.measure_rounds(&plan, &mut emit)?;
     if !args.json {
         print!("{}", report::table(&rows, &targets, &plan.cells));
     }
@@ -90,10 +94,19 @@ fn all_unless_named<T: Copy>(named: &[T], all: &[T]) -> Vec<T> {
     if named.is_empty() { all.to_vec() } else { named.to_vec() }
 }
 
+fn install(targets: &[Target]) -> Result<()> {
+    prerequisites::install_bench_tools()?;
+    if targets.iter().any(|target| target.kind == Kind::MysqlRouter) {
+        let installed = debian_sid::MYSQL_ROUTER.install();
+        installed.context("MySQL Router cannot be had; --targets can name the others only")?;
+    }
+    Ok(())
+}
+
 fn build(targets: &[Target]) -> Result<()> {
     let mut command = shell::cargo(".");
     command.args(["build", "--release", "--locked", "-p", "tidegate-bench-relay"]);
-    if targets.iter().any(|target| target.is_tidegate()) {
+    if targets.iter().any(|target| target.tidegate().is_some()) {
         command.args(["-p", "tidegate"]);
         plugins::build()?;
     }
@@ -101,69 +114,104 @@ fn build(targets: &[Target]) -> Result<()> {
 }
 
 /// A folder that the server's own user can enter.
-fn scratch() -> Result<tempfile::TempDir> {
+fn scratch() -> Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("tidegate-bench-").tempdir()?;
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
     Ok(folder)
 }
 
-/// Memory first: a process that has served many clients has room to spare for new ones.
-fn measure_idle(
-    running: &[Running],
-    folder: &Path,
-    emit: &mut impl FnMut(Row) -> Result<()>,
-) -> Result<()> {
-    let a_few = Cell { workload: Workload::PointSelect, mode: Mode::Text, clients: 4 };
-    for target in running.iter().filter(|target| target.target != Target::Direct) {
-        eprintln!("memory of {} idle clients: {}", IDLE.clients, target.target.name());
-        // What the first clients make a process allocate once is not what a client costs.
-        Sysbench::start(a_few, target.port, 1, folder)?.finish()?;
-        let before = target.resident_kib()?;
-        let clients = Sysbench::start(IDLE, target.port, 60, folder)?;
-        sleep(Duration::from_secs(1));
-        let with = target.resident_kib()?;
-        drop(clients);
-        let mut row = Row::new(target.target, IDLE, 1);
-        row.rss_mib = with.map(|kib| kib / 1024.0);
-        row.idle_client_kib =
-            with.zip(before).map(|(with, before)| (with - before) / f64::from(IDLE.clients));
-        emit(row)?;
-    }
-    Ok(())
-}
-
-fn measure_rounds(
-    plan: &Plan,
-    running: &[Running],
-    folder: &Path,
-    emit: &mut impl FnMut(Row) -> Result<()>,
-) -> Result<()> {
-    for round in 1..=plan.rounds {
-        for cell in &plan.cells {
-            eprintln!("round {round} of {}: {}", plan.rounds, report::title(*cell));
-            // Whoever comes first finds the machine rested; everybody is first in turn.
-            let first = usize::try_from(round)? % running.len();
-            for target in running.iter().cycle().skip(first).take(running.len()) {
-                emit(measure(*cell, target, round, plan.seconds, folder)?)?;
+impl Scene {
+    /// Starts the servers, and each target once for every limit that a load sets it.
+    fn set(targets: &[Target], cells: impl Iterator<Item = Cell> + Clone) -> Result<Self> {
+        let folder = scratch()?;
+        eprintln!("starting MariaDB and {} targets", targets.len());
+        let servers = MariaDb::start(folder.path())?;
+        let mut running = Vec::new();
+        for target in targets {
+            let limits: BTreeSet<Option<u32>> =
+                cells.clone().map(|cell| target.server_connections(cell)).collect();
+            for limit in limits {
+                running.push(Running::start(*target, limit, &servers, folder.path())?);
             }
         }
+        Ok(Self { servers, running, folder })
     }
-    Ok(())
-}
 
-fn measure(cell: Cell, target: &Running, round: u32, seconds: u32, folder: &Path) -> Result<Row> {
-    let load = Sysbench::start(cell, target.port, seconds, folder)?;
-    // Counted from here on, the logins of the clients are not taken for statements.
-    let before = target.cpu()?;
-    let measured = load.finish()?;
-    let after = target.cpu()?;
-    let mut row = Row::new(target.target, cell, round);
-    row.qps = Some(measured.qps);
-    row.p50_us = Some(measured.p50_us);
-    row.p99_us = Some(measured.p99_us);
-    row.proxy_cpu_us_per_query = after
-        .zip(before)
-        .map(|(after, before)| after.saturating_sub(before).as_secs_f64() * 1e6 / measured.queries);
-    row.rss_mib = target.resident_kib()?.map(|kib| kib / 1024.0);
-    Ok(row)
+    /// Every target once, as it was started for this load.
+    fn targets(&self, cell: Cell) -> Vec<&Running> {
+        self.running.iter().filter(|target| target.is_for(cell)).collect()
+    }
+
+    fn load(&self, cell: Cell, target: &Running, seconds: u32) -> Result<Sysbench> {
+        Sysbench::start(cell, target.port, seconds, self.folder.path())
+    }
+
+    /// Memory first: a process that has served many clients has room to spare for new ones.
+    fn measure_idle(&self, emit: &mut impl FnMut(Row) -> Result<()>) -> Result<()> {
+        for running in self.targets(IDLE).into_iter().filter(|running| running.target != DIRECT) {
+            eprintln!("memory of {} idle clients: {}", IDLE.clients, running.target.name);
+            // What the first clients make a process allocate once is not what a client costs.
+            self.load(A_FEW, running, 1)?.finish()?;
+            let before = running.resident_kib()?;
+            let clients = self.load(IDLE, running, 60)?;
+            sleep(Duration::from_secs(1));
+            let with = running.resident_kib()?;
+            drop(clients);
+            let mut row = Row::new(running.target, IDLE, 1);
+            row.rss_mib = with.map(|kib| kib / 1024.0);
+            row.idle_client_kib =
+                with.zip(before).map(|(with, before)| (with - before) / f64::from(IDLE.clients));
+            emit(row)?;
+        }
+        Ok(())
+    }
+
+    fn measure_rounds(&self, plan: &Plan, emit: &mut impl FnMut(Row) -> Result<()>) -> Result<()> {
+        for round in 1..=plan.rounds {
+            for cell in &plan.cells {
+                eprintln!("round {round} of {}: {}", plan.rounds, report::title(*cell));
+                let targets = self.targets(*cell);
+                // Whoever comes first finds the machine rested; everybody is first in turn.
+                let first = usize::try_from(round)? % targets.len();
+                for target in targets.iter().cycle().skip(first).take(targets.len()) {
+                    emit(self.measure(*cell, target, round, plan.seconds)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&self, cell: Cell, target: &Running, round: u32, seconds: u32) -> Result<Row> {
+        let idle = self.idle_beside(cell, target, seconds)?;
+        let load = self.load(cell, target, seconds)?;
+        // Counted from here on, the logins of the clients are not taken for statements.
+        let before = target.usage()?;
+        let measured = load.finish()?;
+        let used = target.usage()?.zip(before).map(|(after, before)| after.since(before));
+        let mut row = Row::new(target.target, cell, round);
+        row.qps = Some(measured.qps);
+        row.p50_us = Some(measured.p50_us);
+        row.p99_us = Some(measured.p99_us);
+        row.proxy_cpu_us_per_query =
+            used.map(|used| used.cpu.as_secs_f64() * 1e6 / measured.queries);
+        row.proxy_wakeups_per_query = used.map(|used| used.wakeups / measured.queries);
+        row.rss_mib = target.resident_kib()?.map(|kib| kib / 1024.0);
+        drop(idle);
+        self.rest(cell)?;
+        Ok(row)
+    }
+
+    /// Clients that do nothing all the while, where the load has such.
+    fn idle_beside(&self, cell: Cell, target: &Running, seconds: u32) -> Result<Option<Sysbench>> {
+        let clients = (cell.idle_clients > 0).then_some(cell.idle_clients);
+        clients.map(|clients| self.load(Cell { clients, ..IDLE }, target, seconds + 60)).transpose()
+    }
+
+    /// Lets the servers finish what a load has left them to do: the next target is not to pay for it.
+    fn rest(&self, cell: Cell) -> Result<()> {
+        if cell.idle_clients > 0 {
+            sleep(Duration::from_secs(1));
+        }
+        self.servers.wait_for_replica()
+    }
 }

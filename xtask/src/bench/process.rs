@@ -1,6 +1,8 @@
 //! Servers that a benchmark starts, and that never outlive it.
 
+use std::cmp;
 use std::fs::{self, File};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,7 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -87,6 +89,24 @@ pub(super) fn free_port() -> Result<u16> {
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Raises the limit of open files to what a thousand clients need, for us and for what we start.
+pub(super) fn allow_many_files() -> Result<()> {
+    // Not to the top: where that is a thousand million, some servers allocate a table as long.
+    const WANTED: libc::rlim_t = 20_000;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit writes the structure, which outlives the call.
+    let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+    ensure!(read, "the limit of open files: {}", io::Error::last_os_error());
+    if limit.rlim_cur >= WANTED {
+        return Ok(());
+    }
+    limit.rlim_cur = cmp::min(WANTED, limit.rlim_max);
+    // SAFETY: setrlimit only reads the structure, which outlives the call.
+    let raised = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } == 0;
+    ensure!(raised, "the limit of open files: {}", io::Error::last_os_error());
+    Ok(())
 }
 
 /// Asks the kernel to kill the child with us, so that an interrupted run leaves nothing behind.

@@ -4,106 +4,162 @@ use std::fmt::Write as _;
 
 use super::plan::{Cell, IDLE, Mode, Workload};
 use super::row::Row;
-use super::target::Target;
+use super::target::{DIRECT, RELAY, Target};
+use super::tidegate::{Pooling, Setup};
 
 /// What a group of rows is headed by.
 pub(super) fn title(cell: Cell) -> String {
+    let load = match (cell.workload, cell.mode) {
+        (Workload::PointSelect, Mode::Text) => "point selects, text",
+        (Workload::PointSelect, Mode::Prepared) => "point selects, prepared",
+        (Workload::ReadWrite, Mode::Text) => "transactions that read and write, text",
+        (Workload::ReadWrite, Mode::Prepared) => "transactions that read and write, prepared",
+        (Workload::Churn, _) => "log in, SELECT 1, quit",
+        (Workload::Idle, _) => "doing nothing",
+    };
     let clients = match cell.clients {
         1 => "1 client".to_owned(),
         many => format!("{many} clients"),
     };
-    match (cell.workload, cell.mode) {
-        (Workload::PointSelect, Mode::Text) => format!("point selects, text, {clients}"),
-        (Workload::PointSelect, Mode::Prepared) => format!("point selects, prepared, {clients}"),
-        (Workload::Churn, _) => format!("log in, SELECT 1, quit: {clients}"),
-        (Workload::Idle, _) => format!("{clients} that do nothing"),
+    let mut title = format!("{load}, {clients}");
+    // Writing to a String cannot fail.
+    if cell.idle_clients > 0 {
+        let _ = write!(title, " beside {} idle ones", cell.idle_clients);
     }
+    if let Some(connections) = cell.server_connections {
+        let _ = write!(title, "; in transaction mode on {connections} server connections");
+    }
+    title
 }
 
 /// All that was measured, for people.
 pub(super) fn table(rows: &[Row], targets: &[Target], cells: &[Cell]) -> String {
     let mut text = String::from(
-        "medians of the rounds; CPU is the proxy's, user and system, per 1,000 queries; \
-         the ratios are to `direct` and to `relay`\n",
+        "medians of the rounds; CPU (user and system) and wake-ups are the proxy's, per query; \
+         the ratios are to `direct` and to `relay`; \
+         where clients run transactions, p50 and p99 are of those\n",
     );
     for cell in cells {
-        let group: Vec<&Row> = rows.iter().filter(|row| row.is_of(*cell)).collect();
+        let group: Vec<&Row> = rows.iter().filter(|row| row.cell == *cell).collect();
         queries(&mut text, *cell, &group, targets);
     }
-    let idle: Vec<&Row> = rows.iter().filter(|row| row.is_of(IDLE)).collect();
+    handover(&mut text, rows, targets, cells);
+    let idle: Vec<&Row> = rows.iter().filter(|row| row.cell == IDLE).collect();
     if !idle.is_empty() {
         memory(&mut text, &idle);
     }
     text
 }
 
-/// The medians of one target under one load.
-struct Medians {
-    qps: Option<f64>,
-    p50: Option<f64>,
-    p99: Option<f64>,
-    cpu: Option<f64>,
-    cpu_least: Option<f64>,
-    rss: Option<f64>,
-}
+type Field = fn(&Row) -> Option<f64>;
 
-impl Medians {
-    fn of(target: Target, rows: &[&Row]) -> Self {
-        let values = |field: fn(&Row) -> Option<f64>| -> Vec<f64> {
-            let mine = rows.iter().filter(|row| row.target == target);
-            mine.filter_map(|row| field(row)).collect()
-        };
-        Self {
-            qps: median(values(|row| row.qps)),
-            p50: median(values(|row| row.p50_us)),
-            p99: median(values(|row| row.p99_us)),
-            cpu: median(values(|row| row.proxy_cpu_us_per_query)),
-            cpu_least: values(|row| row.proxy_cpu_us_per_query).into_iter().reduce(f64::min),
-            rss: median(values(|row| row.rss_mib)),
-        }
+const CPU: Field = |row| row.proxy_cpu_us_per_query;
+const WAKEUPS: Field = |row| row.proxy_wakeups_per_query;
+
+/// What was measured of one target under one load.
+struct Measured<'a>(Vec<&'a Row>);
+
+impl<'a> Measured<'a> {
+    fn of(target: Target, rows: &[&'a Row]) -> Self {
+        Self(rows.iter().copied().filter(|row| row.target == target.name).collect())
+    }
+
+    fn values(&self, field: Field) -> Vec<f64> {
+        self.0.iter().filter_map(|row| field(row)).collect()
+    }
+
+    fn median(&self, field: Field) -> Option<f64> {
+        median(self.values(field))
+    }
+
+    fn least(&self, field: Field) -> Option<f64> {
+        self.values(field).into_iter().reduce(f64::min)
+    }
+
+    /// How much more it was than another target's, by the median of the rounds.
+    fn more_than(&self, other: &Self, field: Field) -> Option<f64> {
+        let same_round = |row: &Row| other.0.iter().find(|other| other.round == row.round);
+        let differences =
+            self.0.iter().filter_map(|row| Some(field(row)? - field(same_round(row)?)?));
+        median(differences.collect())
     }
 }
 
 fn queries(text: &mut String, cell: Cell, rows: &[&Row], targets: &[Target]) {
-    let direct = Medians::of(Target::Direct, rows);
-    let relay = Medians::of(Target::Relay, rows);
-    line(text, &title(cell), &HEADINGS);
+    const HEADINGS: [&str; 9] = [
+        "queries/s",
+        "x direct",
+        "p50 us",
+        "p99 us",
+        "CPU us",
+        "its least",
+        "x relay",
+        "wake-ups",
+        "RSS MiB",
+    ];
+    let qps: Field = |row| row.qps;
+    let direct = Measured::of(DIRECT, rows).median(qps);
+    let relay = Measured::of(RELAY, rows).median(CPU);
+    headings(text, &title(cell), &HEADINGS);
     for target in targets {
-        let it = Medians::of(*target, rows);
+        let it = Measured::of(*target, rows);
         let cells = [
-            number(it.qps, 0),
-            number(ratio(it.qps, direct.qps), 2),
-            number(it.p50, 0),
-            number(it.p99, 0),
-            number(it.cpu, 1),
-            number(it.cpu_least, 1),
-            number(ratio(it.cpu, relay.cpu), 2),
-            number(it.rss, 1),
+            number(it.median(qps), 0),
+            number(ratio(it.median(qps), direct), 2),
+            number(it.median(|row| row.p50_us), 0),
+            number(it.median(|row| row.p99_us), 0),
+            number(it.median(CPU), 1),
+            number(it.least(CPU), 1),
+            number(ratio(it.median(CPU), relay), 2),
+            number(it.median(WAKEUPS), 2),
+            number(it.median(|row| row.rss_mib), 1),
         ];
-        line(text, &format!("  {}", target.name()), &cells.each_ref().map(String::as_str));
+        line(text, target.name, &cells);
     }
 }
 
-const HEADINGS: [&str; 8] =
-    ["queries/s", "x direct", "p50 us", "p99 us", "CPU ms/1k", "its least", "x relay", "RSS MiB"];
+/// What it costs to lend and take back a connection for each transaction: the same set-up in both modes.
+fn handover(text: &mut String, rows: &[Row], targets: &[Target], cells: &[Cell]) {
+    for (session, transaction) in in_both_modes(targets) {
+        let names = (transaction.name, session.name);
+        let _ = writeln!(text, "\nwhat {} uses more than {}, per query", names.0, names.1);
+        let _ = writeln!(text, "{:>11}{:>11}", "CPU us", "wake-ups");
+        for cell in cells {
+            let group: Vec<&Row> = rows.iter().filter(|row| row.cell == *cell).collect();
+            let of = |target| Measured::of(target, &group);
+            let more = |field| of(transaction).more_than(&of(session), field);
+            let (cpu, wakeups) = (number(more(CPU), 1), number(more(WAKEUPS), 2));
+            let _ = writeln!(text, "{cpu:>11}{wakeups:>11}  {}", title(*cell));
+        }
+    }
+}
+
+/// The targets that differ in nothing but how long a session holds a connection.
+fn in_both_modes(targets: &[Target]) -> Vec<(Target, Target)> {
+    let session = |target: Target| {
+        let setup = target.tidegate().filter(|setup| setup.pooling == Pooling::Transaction)?;
+        let wanted = Some(Setup { pooling: Pooling::Session, ..setup });
+        targets.iter().copied().find(|target| target.tidegate() == wanted)
+    };
+    targets.iter().filter_map(|target| Some((session(*target)?, *target))).collect()
+}
 
 fn memory(text: &mut String, rows: &[&Row]) {
-    line(text, &title(IDLE), &["KiB each", "RSS MiB"]);
+    headings(text, &title(IDLE), &["KiB each", "RSS MiB"]);
     for row in rows {
-        let cells = [number(row.idle_client_kib, 1), number(row.rss_mib, 1)];
-        let name = format!("  {}", row.target.name());
-        line(text, &name, &cells.each_ref().map(String::as_str));
+        line(text, row.target, &[number(row.idle_client_kib, 1), number(row.rss_mib, 1)]);
     }
 }
 
-fn line(text: &mut String, name: &str, cells: &[&str]) {
-    if !name.starts_with(' ') {
-        text.push('\n');
-    }
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{name:<42}");
+fn headings(text: &mut String, title: &str, names: &[&str]) {
+    let _ = write!(text, "\n{title}\n");
+    line(text, "", names);
+}
+
+fn line(text: &mut String, name: &str, cells: &[impl AsRef<str>]) {
+    let _ = write!(text, "  {name:<40}");
     for cell in cells {
-        let _ = write!(text, "{cell:>11}");
+        let _ = write!(text, "{:>11}", cell.as_ref());
     }
     text.push('\n');
 }
@@ -128,7 +184,18 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
+    use crate::bench::plan::{self, Load};
+
+    fn target(name: &str) -> Target {
+        Target::from_str(name, false).unwrap()
+    }
+
+    fn words(line: &str) -> Vec<&str> {
+        line.split_whitespace().collect()
+    }
 
     #[test]
     fn medians() {
@@ -139,21 +206,43 @@ mod tests {
 
     #[test]
     fn ratios_stand_beside_what_was_measured() {
-        let cell = Cell { workload: Workload::PointSelect, mode: Mode::Text, clients: 16 };
+        let cell = plan::cells(&[Load::Churn])[0];
+        let tidegate = target("tidegate");
         let row = |target, qps, cpu| Row {
             qps: Some(qps),
             proxy_cpu_us_per_query: cpu,
             ..Row::new(target, cell, 1)
         };
         let rows = [
-            row(Target::Direct, 2000.0, None),
-            row(Target::Relay, 1500.0, Some(10.0)),
-            row(Target::Tidegate, 1000.0, Some(11.0)),
+            row(DIRECT, 2000.0, None),
+            row(RELAY, 1500.0, Some(10.0)),
+            row(tidegate, 1000.0, Some(11.0)),
         ];
-        let targets = [Target::Direct, Target::Relay, Target::Tidegate];
-        let text = table(&rows, &targets, &[cell]);
-        let tidegate = text.lines().last().unwrap_or_default();
-        let words: Vec<&str> = tidegate.split_whitespace().collect();
-        assert_eq!(words, ["tidegate", "1000", "0.50", "-", "-", "11.0", "11.0", "1.10", "-"]);
+        let text = table(&rows, &[DIRECT, RELAY, tidegate], &[cell]);
+        let last = text.lines().last().unwrap_or_default();
+        let expected = ["tidegate", "1000", "0.50", "-", "-", "11.0", "11.0", "1.10", "-", "-"];
+        assert_eq!(words(last), expected);
+    }
+
+    #[test]
+    fn the_cost_of_transaction_mode_is_taken_round_by_round() {
+        let cell = plan::cells(&[Load::Churn])[0];
+        let [session, transaction] = ["tidegate", "tidegate-transaction"].map(target);
+        let row = |target, round, cpu| Row {
+            proxy_cpu_us_per_query: Some(cpu),
+            proxy_wakeups_per_query: Some(cpu / 10.0),
+            ..Row::new(target, cell, round)
+        };
+        let rows = [
+            row(session, 1, 10.0),
+            row(transaction, 1, 13.0),
+            row(session, 2, 20.0),
+            row(transaction, 2, 23.0),
+            row(session, 3, 15.0),
+            row(transaction, 3, 90.0),
+        ];
+        let text = table(&rows, &[session, transaction], &[cell]);
+        let last = text.lines().last().unwrap_or_default();
+        assert_eq!(words(last).first_chunk(), Some(&["3.0", "0.30"]));
     }
 }

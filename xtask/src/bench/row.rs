@@ -2,22 +2,23 @@
 
 use serde::Serialize;
 
-use super::plan::{Cell, Mode, Workload};
+use super::plan::Cell;
 use super::target::Target;
 
 /// Times are microseconds. What a target does not have is `null`: no proxy, no proxy's CPU.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Row {
     pub(super) bench: &'static str,
-    pub(super) target: Target,
-    pub(super) workload: Workload,
-    pub(super) mode: Mode,
-    pub(super) clients: u32,
+    pub(super) target: &'static str,
+    #[serde(flatten)]
+    pub(super) cell: Cell,
     pub(super) round: u32,
     pub(super) qps: Option<f64>,
     pub(super) p50_us: Option<f64>,
     pub(super) p99_us: Option<f64>,
     pub(super) proxy_cpu_us_per_query: Option<f64>,
+    /// How often a thread of the proxy slept and was woken.
+    pub(super) proxy_wakeups_per_query: Option<f64>,
     pub(super) rss_mib: Option<f64>,
     /// How much the proxy grew for each idle client; only in rows of that workload.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,21 +30,16 @@ impl Row {
     pub(super) fn new(target: Target, cell: Cell, round: u32) -> Self {
         Self {
             bench: "mysql",
-            target,
-            workload: cell.workload,
-            mode: cell.mode,
-            clients: cell.clients,
+            target: target.name,
+            cell,
             round,
             qps: None,
             p50_us: None,
             p99_us: None,
             proxy_cpu_us_per_query: None,
+            proxy_wakeups_per_query: None,
             rss_mib: None,
             idle_client_kib: None,
         }
-    }
-
-    pub(super) fn is_of(&self, cell: Cell) -> bool {
-        (self.workload, self.mode, self.clients) == (cell.workload, cell.mode, cell.clients)
     }
 }

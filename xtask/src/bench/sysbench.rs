@@ -18,7 +18,7 @@ pub(super) struct Sysbench {
     output: BufReader<ChildStdout>,
 }
 
-/// What one run measured. Times are microseconds.
+/// What one run measured. Times are microseconds, of a statement or of a whole transaction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Measured {
     pub(super) queries: f64,
@@ -27,7 +27,7 @@ pub(super) struct Measured {
     pub(super) p99_us: f64,
 }
 
-/// Fills the table that point selects read from.
+/// Fills the table that every load works on.
 pub(super) fn prepare(port: u16) -> Result<()> {
     let mut command = Command::new("sysbench");
     command.arg("oltp_point_select");
@@ -40,6 +40,7 @@ impl Sysbench {
         let mut command = Command::new("sysbench");
         match cell.workload {
             Workload::PointSelect => command.arg("oltp_point_select"),
+            Workload::ReadWrite => command.arg("oltp_read_write"),
             Workload::Churn => command.arg(churn_script(folder)?),
             // One statement a second for all of them together: they are idle, and sysbench has its event.
             Workload::Idle => command.args(["oltp_point_select", "--rate=1"]),
