@@ -85,11 +85,28 @@ pub struct Session {
     pub capabilities: Capabilities,
     /// The number by which the server can be asked to kill it.
     pub connection_id: u32,
-    /// Without what MariaDB puts before it.
+    /// As the server sent it: with what MariaDB puts before it.
     pub server_version: String,
     pub status: StatusFlags,
     /// Whether it is encrypted.
     pub tls: bool,
+}
+
+/// MariaDB puts this before its real version, for clients that trusted the first digit.
+const REPLICATION_PREFIX: &str = "5.5.5-";
+
+impl Session {
+    /// The version without what MariaDB puts before it.
+    #[must_use]
+    pub fn plain_version(&self) -> &str {
+        self.server_version.strip_prefix(REPLICATION_PREFIX).unwrap_or(&self.server_version)
+    }
+
+    /// The server is a MariaDB.
+    #[must_use]
+    pub fn is_mariadb(&self) -> bool {
+        self.server_version.to_ascii_lowercase().contains("mariadb")
+    }
 }
 
 #[cfg(test)]

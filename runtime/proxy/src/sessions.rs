@@ -24,7 +24,7 @@ pub(crate) struct Sessions {
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) id: u32,
-    pub(crate) user: Arc<str>,
+    user: Mutex<Arc<str>>,
     /// Wakes the session where it waits for its client.
     stop: Arc<Stop>,
     killed: AtomicBool,
@@ -44,7 +44,7 @@ impl Sessions {
     pub(crate) fn add(self: &Arc<Self>, session: u64, user: Arc<str>, stop: Arc<Stop>) -> Listed {
         let handle = Arc::new(Handle {
             id: Self::id(session),
-            user,
+            user: Mutex::new(user),
             stop,
             killed: AtomicBool::new(false),
             running: AtomicU64::new(0),
@@ -85,6 +85,16 @@ impl Drop for Listed {
 }
 
 impl Handle {
+    /// Whether it is this user's session.
+    pub(crate) fn is_of(&self, user: &str) -> bool {
+        **locked(&self.user) == *user
+    }
+
+    /// The client has logged in anew.
+    pub(crate) fn belongs_to(&self, user: &Arc<str>) {
+        *locked(&self.user) = Arc::clone(user);
+    }
+
     /// The session is about to use a connection.
     pub(crate) fn runs(&self, place: Place, connection: u32) {
         self.running.store(pack(place, connection), Ordering::SeqCst);
@@ -151,7 +161,9 @@ mod tests {
         let sessions = Arc::new(Sessions::default());
         let listed = sessions.add(7, "app".into(), Arc::default());
         let id = listed.id;
-        assert_eq!(sessions.get(id).unwrap().user.as_ref(), "app");
+        assert!(sessions.get(id).unwrap().is_of("app"));
+        listed.belongs_to(&"report".into());
+        assert!(!sessions.get(id).unwrap().is_of("app"));
         sessions.get(id).unwrap().kill();
         assert!(listed.is_killed());
         drop(listed);

@@ -122,6 +122,7 @@ label! {
         SessionVariable = "session_variable",
         PreparedStatement = "prepared_statement",
         XaTransaction = "xa_transaction",
+        Routine = "routine",
     }
 }
 

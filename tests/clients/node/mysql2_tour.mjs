@@ -115,6 +115,15 @@ async function streaming() {
   await new Promise((resolve) => connection.end(resolve));
 }
 
+// Whoever logs in anew finds nothing of what was before.
+async function anotherUser(connection) {
+  const { user, password, database } = settings;
+  await connection.query("set @mine = 7");
+  await connection.changeUser({ user, password, database });
+  const [[row]] = await connection.query("select @mine as mine, database() as name");
+  assert.deepEqual({ ...row }, { mine: null, name: database });
+}
+
 async function pool() {
   const pool = mysql.createPool({ ...settings, connectionLimit: 4 });
   const answers = await Promise.all(
@@ -138,6 +147,7 @@ await manyResults(connection);
 await largeValues(connection);
 await preparedStatements(connection);
 await connection.ping();
+await anotherUser(connection);
 await connection.end();
 await streaming();
 await pool();

@@ -156,6 +156,15 @@ def reconnection(connection):
         assert cursor.fetchone() == (login.DATABASE,)
 
 
+def another_user(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("set @mine = 7")
+    connection.cmd_change_user(login.USER, login.PASSWORD, login.DATABASE)
+    with connection.cursor() as cursor:
+        cursor.execute("select @mine, database()")
+        assert cursor.fetchone() == (None, login.DATABASE)
+
+
 def pool(pure):
     pool = MySQLConnectionPool(pool_name=f"pure{pure}", pool_size=2, **settings(pure))
     for number in range(6):
@@ -179,6 +188,9 @@ for pure in (True, False):
     many_results(connection)
     large_values(connection)
     session_state(connection)
+    if not login.COMPRESS:
+        # It does not change the user inside compression.
+        another_user(connection)
     reconnection(connection)
     # It takes MariaDB for MySQL 5.5, whose sessions it does not reset inside compression.
     can_reset = not login.COMPRESS or connection.server_version >= (5, 7, 3)

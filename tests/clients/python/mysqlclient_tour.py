@@ -126,6 +126,10 @@ def session_state(connection):
         cursor.execute("select database()")
         assert cursor.fetchone() == ("mysql",)
         connection.ping()
+        cursor.execute("set @mine = 1")
+        connection.change_user(login.USER, login.PASSWORD, login.DATABASE)
+        cursor.execute("select database(), @mine")
+        assert cursor.fetchone() == (login.DATABASE, None)
 
 
 connection = connect()

@@ -48,10 +48,8 @@ pub(crate) fn with_plugins(setup: Setup, sticky: &str) -> Tidegate {
     )
 }
 
-/// Clients choose collations by the version.
 fn setup() -> Setup {
-    let version = "server_version = \"5.5.5-10.11.6-MariaDB-tidegate\"";
-    Setup::pair(MariaDbPair::shared()).listener(version)
+    Setup::pair(MariaDbPair::shared())
 }
 
 /// Sends a client on its tour, every way.

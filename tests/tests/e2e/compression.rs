@@ -17,11 +17,9 @@ const FRAME_MAX: usize = 0xff_ffff;
 const LARGE: &str = "select repeat('x', 1000) from app.seq_1_to_20000";
 const LARGE_LEN: u64 = 20_000_000;
 
-/// One server, TLS for whoever wants it. Clients choose collations by the version.
+/// One server, TLS for whoever wants it.
 fn tidegate() -> Tidegate {
-    let version = "server_version = \"5.5.5-10.11.6-MariaDB-tidegate\"";
-    let setup = Setup::single(&MariaDbPair::shared().primary);
-    Tidegate::start(setup.client_tls("prefer").listener(version))
+    Tidegate::start(Setup::single(&MariaDbPair::shared().primary).client_tls("prefer"))
 }
 
 /// Both with TLS and without.

@@ -6,6 +6,7 @@ mod auth;
 mod auth_accounts;
 mod auth_methods;
 mod bad_input;
+mod change_user;
 mod clients;
 mod compression;
 mod copy_on_read;

@@ -289,3 +289,37 @@ async fn a_session_is_killed_by_the_number_that_its_client_knows() {
     assert_eq!(error(&mut killer, &format!("kill {id}")).await, 1094);
     assert_free(&mut killer).await;
 }
+
+#[tokio::test]
+async fn what_a_routine_or_a_trigger_has_set_is_found_again() {
+    let tidegate = pooled("pool_routine", 1, "").await;
+    let mut one = connect(&tidegate, "pool_routine").await;
+    let mut other = connect(&tidegate, "pool_routine").await;
+    for what in [
+        "procedure pool_routine.sets() set @mine = 5",
+        "procedure pool_routine.looks() select 1",
+        "trigger pool_routine.tr before insert on t for each row set @last = new.a",
+    ] {
+        MariaDbPair::shared().primary.execute(&format!("create {what}"));
+    }
+    // Nothing is left behind, so nothing is held.
+    run(&mut one, "call looks()").await;
+    assert_free(&mut other).await;
+
+    run(&mut one, "call sets()").await;
+    assert_taken(&mut other).await;
+    assert_eq!(value::<u8>(&mut one, "select @mine").await, 5);
+    one.reset().await.unwrap();
+    assert_eq!(value::<Option<u8>>(&mut other, "select @mine").await, None);
+
+    run(&mut other, "insert into t (a) values (7)").await;
+    assert_taken(&mut one).await;
+    assert_eq!(value::<u8>(&mut other, "select @last").await, 7);
+    other.disconnect().await.unwrap();
+    tidegate
+        .admin()
+        .wait_for_metric("tidegate_server_connections", &["state=\"active\""], |n| n < 0.5);
+    assert_eq!(value::<Option<u8>>(&mut one, "select @last").await, None);
+    let pins = tidegate.admin().metric("tidegate_pins_total", &["reason=\"routine\""]);
+    assert!((1.5..2.5).contains(&pins), "{pins} pins");
+}

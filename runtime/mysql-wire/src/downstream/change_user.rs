@@ -11,9 +11,10 @@ use crate::packet::{ChangeUser, HandshakeResponse};
 /// a `COM_CHANGE_USER`. What comes of it is led on as in a handshake, but its packets are numbered
 /// from `sequence`, that of the command's reply, and a refusal is one of the command.
 ///
-/// `login` is the one before: what it has agreed on stays. `offer` is made anew, with a fresh
-/// nonce; its capabilities and TLS count for nothing. The proof in the command is of the nonce of
-/// the handshake, which need not be kept for it: the client is asked for another one.
+/// `login` is the one before: what it has agreed on stays. `offer` is made anew, but for the nonce:
+/// libraries use that of the handshake again, whatever they are sent. Its capabilities and TLS count
+/// for nothing. The proof in the command is not looked at: the client is asked for another one, by
+/// the method that fits.
 ///
 /// # Errors
 /// A refusal if the command is malformed.

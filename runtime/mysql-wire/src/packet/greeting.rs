@@ -18,13 +18,10 @@ const NONCE_HEAD: usize = 8;
 
 const RESERVED: usize = 6;
 
-/// MariaDB puts this before its real version, for clients that trusted the first digit.
-const REPLICATION_PREFIX: &str = "5.5.5-";
-
 /// The greeting of a server that speaks protocol 4.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting {
-    /// As sent; see [`Self::plain_version`].
+    /// As sent: with what MariaDB puts before it.
     pub server_version: String,
     pub connection_id: u32,
     pub nonce: [u8; NONCE_LEN],
@@ -91,12 +88,6 @@ impl Greeting {
         }
     }
 
-    /// The version without what MariaDB puts before it.
-    #[must_use]
-    pub fn plain_version(&self) -> &str {
-        self.server_version.strip_prefix(REPLICATION_PREFIX).unwrap_or(&self.server_version)
-    }
-
     fn has_method(&self) -> bool {
         self.capabilities.contains(Capabilities::PLUGIN_AUTH)
     }
@@ -134,7 +125,7 @@ mod tests {
     #[test]
     fn comes_back_as_it_was() {
         let greeting = Greeting::decode(CAPTURED).unwrap();
-        assert_eq!(greeting.plain_version(), "10.11.19-MariaDB-0+deb12u1");
+        assert_eq!(greeting.server_version, "5.5.5-10.11.19-MariaDB-0+deb12u1");
         assert_eq!(greeting.connection_id, 5);
         assert_eq!(&greeting.nonce, b"ggP;v_[,f>An%ha,WRtr");
         assert_eq!(greeting.method, "mysql_native_password");

@@ -138,7 +138,8 @@ impl<'a> SessionChanges<'a> {
                 return Ok(first);
             }
             kind::SCHEMA => SessionChange::Schema(lenenc::read_bytes(&mut entry)?),
-            kind::STATE_CHANGE => SessionChange::State(lenenc::read_bytes(&mut entry)? == b"1"),
+            // The one that has no length of its own, whatever the manual says.
+            kind::STATE_CHANGE => return Ok(SessionChange::State(data == b"1")),
             kind::GTIDS if entry.u8()? != GTIDS_AS_TEXT => {
                 return Ok(SessionChange::Other { kind, data });
             }
@@ -197,7 +198,7 @@ impl SessionChange<'_> {
                 kind::SCHEMA
             }
             Self::State(changed) => {
-                lenenc::write_bytes(&mut data, if changed { b"1" } else { b"0" });
+                data.put_u8(if changed { b'1' } else { b'0' });
                 kind::STATE_CHANGE
             }
             Self::Gtids(gtids) => {
@@ -237,7 +238,7 @@ mod tests {
         // MariaDB 10.11: USE app.
         assert_eq!(all(b"\x01\x04\x03app"), Ok(vec![SessionChange::Schema(b"app")]));
         // The same: SET autocommit = 0, and COMMIT, with everything tracked.
-        let state = b"\x00\x0f\x0aautocommit\x03OFF\x02\x02\x011\x05\x09\x08________\x04\x01\x00";
+        let state = b"\x00\x0f\x0aautocommit\x03OFF\x02\x011\x05\x09\x08________\x04\x01\x00";
         let expected = [
             SessionChange::SystemVariable { name: b"autocommit", value: b"OFF" },
             SessionChange::State(true),

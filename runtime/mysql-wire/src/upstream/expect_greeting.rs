@@ -96,7 +96,7 @@ impl UpgradeTls {
         let session = Session {
             capabilities,
             connection_id: greeting.connection_id,
-            server_version: greeting.plain_version().to_owned(),
+            server_version: greeting.server_version,
             status: greeting.status,
             tls: capabilities.contains(Capabilities::SSL),
         };

@@ -128,7 +128,8 @@ fn a_session_knows_its_server() {
     let (_, next) = respond(password(), "mysql_native_password");
     let step = next.on_packet(ok(2), &mut BytesMut::new()).unwrap();
     let Step::Ready(session) = step else { panic!("{step:?}") };
-    assert_eq!(session.server_version, "10.11.6-MariaDB");
+    assert_eq!(session.plain_version(), "10.11.6-MariaDB");
+    assert!(session.is_mariadb());
     assert_eq!((session.connection_id, session.tls), (3, false));
     assert!(!session.capabilities.intersects(Capabilities::SSL | Capabilities::CONNECT_WITH_DB));
 }

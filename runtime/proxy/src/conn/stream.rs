@@ -42,6 +42,7 @@ impl Stream {
     pub(crate) fn tls(&self) -> Option<&ServerConnection> {
         match self {
             Self::Accepted(stream) => Some(stream.get_ref().1),
+            Self::Compressed(stream) => stream.under().tls(),
             _ => None,
         }
     }

@@ -10,13 +10,14 @@ use tidegate_config::ServerTlsMode;
 use tidegate_mysql_wire::auth::{Credential, parsec};
 use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::frame::{Packet, Packets};
+use tidegate_mysql_wire::packet::Greeting;
 use tidegate_mysql_wire::upstream::{self, Dial, LoginError, PACKET_MAX, ServerTls, Step};
 use tidegate_wire::Violation;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zeroize::Zeroize as _;
 
-use super::ServerConn;
+use super::{ServerConn, ServerLost};
 use crate::conn::Conn;
 use crate::rsa::{KeyRefused, ServerKeys};
 use crate::tls::Dialler;
@@ -50,6 +51,16 @@ pub(crate) enum DialError {
     Key(#[from] KeyRefused),
     #[error("the system has no random numbers: {0}")]
     Random(#[from] getrandom::Error),
+}
+
+impl From<ServerLost> for DialError {
+    fn from(lost: ServerLost) -> Self {
+        match lost {
+            ServerLost::Io(error) => Self::Lost(error),
+            ServerLost::Violation(violation) => Self::Violation(violation),
+            ServerLost::Closed => Self::Lost(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
 }
 
 impl DialError {
@@ -134,6 +145,17 @@ async fn connect(
     }
 }
 
+/// What a server says of its version to whoever connects.
+pub(crate) async fn version(route: &Route, limit: Duration) -> Result<String, DialError> {
+    let greeted = timeout(limit, async {
+        let socket = TcpStream::connect(&route.address).await.map_err(DialError::Unreachable)?;
+        let (mut packets, mut pending) = (Packets::new(PACKET_MAX), BytesMut::new());
+        next_packet(&mut Conn::new(socket), &mut packets, &mut pending).await
+    });
+    let greeting = greeted.await.unwrap_or(Err(DialError::TimedOut(limit)))?;
+    Ok(Greeting::decode(&greeting.payload)?.server_version)
+}
+
 fn wanted(
     route: &Route,
     identity: &Identity,
@@ -145,7 +167,8 @@ fn wanted(
         user: identity.user.to_string(),
         database: identity.database.as_deref().map(str::to_owned),
         collation: identity.collation,
-        capabilities: identity.capabilities,
+        // Who asks to be told is told; who does not costs nothing.
+        capabilities: identity.capabilities | Capabilities::SESSION_TRACK,
         credential: credential.clone(),
         tls: match route.tls_mode {
             ServerTlsMode::Disable => ServerTls::Off,

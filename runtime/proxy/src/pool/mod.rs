@@ -17,6 +17,7 @@ mod server_conn;
 mod settings;
 mod standing;
 mod statements;
+mod tracking;
 mod upstream;
 mod watch;
 

@@ -145,7 +145,7 @@ impl<'u> Probe<'u> {
 
     async fn questions(&mut self, connection: &mut ServerConn) -> Result<Report, Missed> {
         let gtids = matches!(self.upstream.read_after_write, ReadAfterWrite::Gtid { .. });
-        let [itself, replication] = questions(&connection.session.server_version, gtids);
+        let [itself, replication] = questions(connection.session.plain_version(), gtids);
         let itself = if self.asks_least { LEAST } else { itself };
         let [mut itself, replication] = connection.query_all([itself, replication]).await?;
         if itself.is_err() && !self.asks_least {

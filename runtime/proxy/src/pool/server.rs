@@ -16,12 +16,13 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::dial::{DialError, Identity, Route, dial};
+use super::dial::{DialError, Identity, Route, dial, version};
 use super::health::{Change, Health};
 use super::policy::{Acquire, Limits, Policy, Release};
 use super::server_conn::{ServerConn, ServerLost};
 use super::settings::{Missed, Settings};
 use super::standing::Standing;
+use super::tracking::Tracking;
 use crate::charset;
 use crate::locked;
 use crate::route::{Candidate, Place, Role};
@@ -56,6 +57,12 @@ impl LeaseError {
 pub(crate) const LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID()";
 /// As [`LAST_INSERT_ID`], and makes it 0.
 const TAKE_LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0)";
+
+/// A client waits no longer for what a server says of its version.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// No server has a longer version, in bytes.
+const VERSION_MAX: usize = 60;
 
 type Waiter = oneshot::Sender<Grant>;
 type Idle = (Box<ServerConn>, Arc<Identity>);
@@ -103,6 +110,7 @@ pub(crate) struct Server {
     pub(crate) address: Arc<str>,
     route: Route,
     limits: Limits,
+    tracking: Tracking,
     wait: Duration,
     /// Prepared statements that a connection keeps.
     pub(crate) statements: usize,
@@ -110,6 +118,8 @@ pub(crate) struct Server {
     watched: bool,
     pub(super) standing: Standing,
     up: AtomicBool,
+    /// What it says of its version, once a login has shown it.
+    version: Mutex<Option<Arc<str>>>,
     leased: AtomicUsize,
     health: Mutex<Health>,
     policy: Mutex<Policy<Arc<Identity>, Idle, Waiter>>,
@@ -132,11 +142,13 @@ impl Server {
             address: route.address.as_str().into(),
             route,
             limits,
+            tracking: Tracking::wanted(upstream),
             wait: pool.wait,
             statements: pool.statements,
             watched: upstream.account.is_some(),
             standing: Standing::new(role, &metrics),
             up: AtomicBool::new(true),
+            version: Mutex::default(),
             leased: AtomicUsize::new(0),
             health: Mutex::new(Health::new(upstream.probe.failures)),
             policy: Mutex::new(Policy::new(limits)),
@@ -164,6 +176,18 @@ impl Server {
     /// A probe has found out what it is, or that it does not answer.
     pub(crate) fn is_known(&self) -> bool {
         self.role() != Role::Unknown || !locked(&self.health).is_well()
+    }
+
+    /// What the server tells clients of its version, as soon as that is known.
+    pub(crate) fn version(&self) -> Option<Arc<str>> {
+        locked(&self.version).clone()
+    }
+
+    /// Finds out what the server tells clients of its version, without logging in.
+    pub(super) async fn ask_version(&self) -> Result<(), DialError> {
+        let limit = self.route.timeout.min(GREETING_TIMEOUT);
+        self.note_version(&version(&self.route, limit).await?);
+        Ok(())
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -228,13 +252,37 @@ impl Server {
         Grant::Connection(self.room().fill(identity, connection)).ready().ok()
     }
 
-    /// A connection outside the pool, as this identity: for killing a statement.
+    /// A connection outside the pool, as this identity.
     pub(crate) async fn dial(
         &self,
         identity: &Identity,
         credential: &Credential,
     ) -> Result<ServerConn, DialError> {
-        dial(&self.route, identity, credential).await
+        let connection = dial(&self.route, identity, credential).await?;
+        self.note_version(&connection.session.server_version);
+        Ok(connection)
+    }
+
+    /// A connection for the pool.
+    async fn dial_tracking(
+        &self,
+        identity: &Identity,
+        credential: &Credential,
+    ) -> Result<ServerConn, DialError> {
+        let mut connection = self.dial(identity, credential).await?;
+        if let Some(statement) = self.tracking.statement(&connection.session) {
+            let limit = self.route.timeout;
+            let told = timeout(limit, connection.track(statement)).await;
+            told.map_err(|_| DialError::TimedOut(limit))??;
+        }
+        Ok(connection)
+    }
+
+    fn note_version(&self, version: &str) {
+        let mut known = locked(&self.version);
+        if version.len() <= VERSION_MAX && known.as_deref() != Some(version) {
+            *known = Some(version.into());
+        }
     }
 
     /// Closes connections that were idle for too long.
@@ -294,7 +342,7 @@ impl Server {
         Borrower { identity, credential, .. }: Borrower<'_>,
     ) -> Result<Leased, LeaseError> {
         let started = Instant::now();
-        let dialled = dial(&self.route, identity, credential).await;
+        let dialled = self.dial_tracking(identity, credential).await;
         self.metrics.connected(dialled.is_ok(), started.elapsed());
         match dialled {
             Ok(connection) => {
@@ -496,6 +544,9 @@ async fn reset(connection: &mut ServerConn, identity: &Identity, limit: Duration
         vec![(Command::ResetConnection, b""), (Command::Query, names.as_bytes())];
     if let Some(database) = &identity.database {
         commands.push((Command::InitDb, database.as_bytes()));
+    }
+    if let Some(statement) = connection.tracking() {
+        commands.push((Command::Query, statement.as_bytes()));
     }
     // The reset closes all statements, also those that were to be closed with the next command.
     connection.pending.clear();

@@ -65,6 +65,8 @@ pub(crate) struct ServerConn {
     pub(crate) statements: Statements,
     /// Commands without a reply, to go out with the next one that has.
     pub(crate) pending: BytesMut,
+    /// What has the server tell changes of the session.
+    tracking: Option<&'static str>,
     /// The worker whose runtime watches the socket.
     home: usize,
 }
@@ -78,6 +80,7 @@ impl ServerConn {
             heard: Settings::default(),
             statements: Statements::default(),
             pending: BytesMut::new(),
+            tracking: None,
             home: current_worker(),
         }
     }
@@ -88,6 +91,18 @@ impl ServerConn {
         let settled = self.home == here || self.conn.settle_here().is_ok();
         self.home = here;
         settled
+    }
+
+    /// Has the server tell changes of the session, if it can.
+    pub(super) async fn track(&mut self, statement: &'static str) -> Result<(), ServerLost> {
+        let accepted = self.exchange(&[(Command::Query, statement.as_bytes())]).await?;
+        self.tracking = accepted.is_ok().then_some(statement);
+        Ok(())
+    }
+
+    /// What has to be said again after a reset.
+    pub(super) fn tracking(&self) -> Option<&'static str> {
+        self.tracking
     }
 
     /// Has statements closed with the next command that has a reply.

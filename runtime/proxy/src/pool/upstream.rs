@@ -9,7 +9,9 @@ use tidegate_config::{Balance, PoolMode, ReadAfterWrite};
 use tidegate_hook::Member;
 use tidegate_mysql_wire::gtid::GtidSet;
 use tidegate_telemetry::Telemetry;
+use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
+use tracing::debug;
 
 use super::dial::Route;
 use super::server::{Borrower, LeaseError, Leased, Server};
@@ -31,6 +33,8 @@ pub(crate) struct Upstream {
     turn: AtomicUsize,
     /// How long a session may wait for a server that can serve it.
     wait: Duration,
+    /// A server was asked for its version, or none could be.
+    version_asked: OnceCell<()>,
     /// By configuration, there is no primary.
     replicas_only: bool,
 }
@@ -69,6 +73,7 @@ impl Upstream {
             mode: upstream.pool.mode,
             turn: AtomicUsize::new(0),
             wait: upstream.pool.wait,
+            version_asked: OnceCell::new(),
             replicas_only: given().all(|role| role == Some(Role::Replica)),
         })
     }
@@ -177,6 +182,31 @@ impl Upstream {
     pub(crate) fn lease_idle(&self, member: Member, borrower: Borrower<'_>) -> Option<Leased> {
         let server = self.choose(self.meant(member), None, &[])?;
         self.servers[server].lease_idle(borrower)
+    }
+
+    /// The version that its servers tell clients: the primary's, if that is known.
+    ///
+    /// The first one who wants to know has a server asked, where no login has shown it yet.
+    pub(crate) async fn version(&self) -> Option<Arc<str>> {
+        if let Some(version) = self.known_version() {
+            return Some(version);
+        }
+        let ask = || async {
+            for server in &self.servers {
+                match server.ask_version().await {
+                    Ok(()) => break,
+                    Err(error) => debug!(server = %server.address, "no version: {error}"),
+                }
+            }
+        };
+        self.version_asked.get_or_init(ask).await;
+        self.known_version()
+    }
+
+    fn known_version(&self) -> Option<Arc<str>> {
+        let primary = self.servers.iter().find(|server| server.role() == Role::Primary);
+        let known = || self.servers.iter().find_map(|server| server.version());
+        primary.and_then(|primary| primary.version()).or_else(known)
     }
 
     /// Sessions give their connections back after each transaction.

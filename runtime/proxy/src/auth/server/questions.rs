@@ -62,7 +62,7 @@ fn now() -> i64 {
 
 impl Interrogator {
     pub(super) fn new(connection: ServerConn) -> Self {
-        let tables = Tables::of(&connection.session.server_version);
+        let tables = Tables::of(connection.session.plain_version());
         Self { connection, tables, since: Instant::now() }
     }
 

@@ -19,9 +19,9 @@ use tidegate_sql::Kind;
 
 use super::command::Head;
 use super::prepared::{Statement, Types};
-use super::relay::first_packet;
+use super::relay::{Done, first_packet};
 use super::reply::Form;
-use super::statement::{Asked, Done, Outgoing};
+use super::statement::{Asked, Outgoing};
 use super::trace::{Follows, Pin, Trace};
 use super::{End, Session};
 use crate::conn::Conn;

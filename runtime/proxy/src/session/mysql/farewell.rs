@@ -27,6 +27,7 @@ pub(super) fn failure(end: &End) -> Option<SessionFailure> {
         End::Stopped => Some(SessionFailure::Shutdown),
         End::Idle => Some(SessionFailure::Idle),
         End::Killed => Some(SessionFailure::Killed),
+        End::Login(_) => Some(SessionFailure::Login),
     }
 }
 

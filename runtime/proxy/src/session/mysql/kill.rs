@@ -68,7 +68,7 @@ impl Session {
             return Err(ErrPacket::new(ER_QUERY_INTERRUPTED, "Query execution was interrupted"));
         }
         let aim = victim.aim();
-        let own = victim.user == self.context.user;
+        let own = victim.is_of(&self.context.user);
         match aim.running() {
             // The server knows whether this user may.
             Some((place, connection)) => {

@@ -1,5 +1,6 @@
 //! Letting a client in: who is it, may it come in, and is there a server for it.
 
+mod change_user;
 mod prove;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use tidegate_mysql_wire::downstream::{
 };
 use tidegate_mysql_wire::error_code::{ER_CON_COUNT, ER_MUST_CHANGE_PASSWORD_LOGIN};
 use tidegate_mysql_wire::frame::{HEADER_LEN, Packet, Packets};
-use tidegate_mysql_wire::packet::{ErrPacket, NONCE_LEN, OkPacket};
+use tidegate_mysql_wire::packet::{ErrPacket, NONCE_LEN};
 use tidegate_mysql_wire::status::StatusFlags;
 use tidegate_mysql_wire::upstream::LoginError;
 use tidegate_telemetry::{LoginResult, SessionFailure};
@@ -26,6 +27,7 @@ use tracing::{debug, info, warn};
 use zeroize::Zeroize as _;
 
 use self::prove::{Proven, prove};
+use super::state::LASTING;
 use super::{Session, farewell, reply};
 use crate::auth::{is_denial, method};
 use crate::conn::{Conn, Stream};
@@ -38,8 +40,8 @@ use crate::stop::Stop;
 
 /// A request for TLS is so long; what follows it belongs to TLS and must stay in the socket.
 const TLS_REQUEST_LEN: usize = HEADER_LEN + 32;
-/// Servers of this version are what most clients know.
-const SERVER_VERSION: &str = "8.0.36-tidegate";
+/// What clients are told before any server has said its version; most clients know this one.
+const SERVER_VERSION: &str = "8.0.36";
 /// The collation utf8mb4_general_ci.
 const COLLATION: u8 = 45;
 /// Client capabilities that shape what a server answers, and so must be the server's too.
@@ -82,6 +84,18 @@ impl LoginFailure {
             Self::TimedOut(_) => LoginResult::TimedOut,
         }
     }
+
+    /// Writes what the client is told; `false` if it is told nothing.
+    fn write(&self, out: &mut BytesMut) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.write(out),
+            Self::Told { error, sequence, .. } => {
+                reply::error(out, *sequence, Capabilities::PROTOCOL_41, error);
+            }
+            Self::Lost(_) | Self::Tls(_) | Self::TimedOut(_) => return false,
+        }
+        true
+    }
 }
 
 /// Takes a client through its login. `None`: it was told why not, and the connection is closed.
@@ -111,15 +125,10 @@ pub(super) async fn login(
         "login failed: {failure}"
     );
     let mut out = BytesMut::new();
-    match &failure {
-        LoginFailure::Refused(refusal) => refusal.write(&mut out),
-        LoginFailure::Told { error, sequence, .. } => {
-            reply::error(&mut out, *sequence, Capabilities::PROTOCOL_41, error);
-        }
-        LoginFailure::Lost(_) | LoginFailure::Tls(_) | LoginFailure::TimedOut(_) => return None,
+    if failure.write(&mut out) {
+        // Whether it arrives changes nothing any more.
+        drop(client.send(&out).await);
     }
-    // Whether it arrives changes nothing any more.
-    drop(client.send(&out).await);
     None
 }
 
@@ -130,6 +139,8 @@ struct Entered {
     identity: Arc<Identity>,
     accepted: Accepted,
     default: Target,
+    status: StatusFlags,
+    nonce: [u8; NONCE_LEN],
 }
 
 impl Entered {
@@ -152,13 +163,15 @@ impl Entered {
             settings: super::Settings::default(),
             prepared: super::Prepared::default(),
             pins: super::Pins::default(),
-            autocommit: true,
-            in_transaction: false,
+            fresh_status: self.status,
+            status: self.status,
             next_transaction: false,
             diagnostics: None,
             insert_id: super::InsertId::default(),
             counts: super::Counts::default(),
             written: super::AllWritten::new(),
+            nonce: self.nonce,
+            refused: 0,
             reply_sequence: 1,
         }
     }
@@ -175,10 +188,28 @@ async fn enter(listener: &Arc<Listener>, client: &mut Conn) -> Result<Entered, L
     }
     let session = listener.next_session();
     let mut reader = Reader { client, packets: &mut packets, pending: &mut pending };
-    let identified = identify(listener, &mut reader, session).await?;
+    let offer = offer(listener, reader.client, session).await?;
+    let nonce = offer.nonce;
+    let identified = identify(listener, &mut reader, offer).await?;
     let login = identified.login().clone();
-    let Proven { accepted, stamp } = prove(listener, &mut reader, identified).await?;
-    let mut context = context(listener, reader.client, session, &login);
+    let proven = prove(listener, &mut reader, identified).await?;
+    let context = context(listener, reader.client, session, &login);
+    let entered = come_in(listener, reader.client, context, &login, proven, nonce).await?;
+    if let Some(algorithm) = login.compression {
+        reader.client.compress(algorithm);
+    }
+    Ok(entered)
+}
+
+/// A client is who it says: may it come in, and does a server take it? Then it is told so.
+async fn come_in(
+    listener: &Listener,
+    client: &mut Conn,
+    mut context: Box<SessionContext>,
+    login: &Login,
+    Proven { accepted, stamp }: Proven,
+    nonce: [u8; NONCE_LEN],
+) -> Result<Entered, LoginFailure> {
     let default = admit(listener, &mut context, accepted.sequence)?;
     let identity = Identity {
         user: Arc::clone(&context.user),
@@ -187,19 +218,21 @@ async fn enter(listener: &Arc<Listener>, client: &mut Conn) -> Result<Entered, L
         capabilities: login.capabilities & SHAPING,
         stamp,
     };
-    let identity = welcome(listener, default, identity, &accepted, login.capabilities).await?;
+    let (identity, status) =
+        welcome(listener, default, identity, &accepted, login.capabilities).await?;
     let mut out = BytesMut::new();
-    let ok = OkPacket { status: StatusFlags::AUTOCOMMIT, ..OkPacket::default() };
-    let mut sequence = accepted.sequence;
-    tidegate_mysql_wire::frame::write_with(&mut out, &mut sequence, |out| {
-        ok.encode(out, login.capabilities);
-    });
-    reader.client.send(&out).await?;
-    if let Some(algorithm) = login.compression {
-        reader.client.compress(algorithm);
-    }
-    debug!(session, user = %context.user, "logged in");
-    Ok(Entered { context, capabilities: login.capabilities, identity, accepted, default })
+    reply::ok(&mut out, accepted.sequence, login.capabilities, status);
+    client.send(&out).await?;
+    debug!(session = context.id, user = %context.user, "logged in");
+    Ok(Entered {
+        context,
+        capabilities: login.capabilities,
+        identity,
+        accepted,
+        default,
+        status,
+        nonce,
+    })
 }
 
 /// Reads the packets of a login.
@@ -237,10 +270,10 @@ impl Reader<'_> {
 async fn identify(
     listener: &Listener,
     reader: &mut Reader<'_>,
-    session: u64,
+    offer: Offer,
 ) -> Result<Identified, LoginFailure> {
     let mut out = BytesMut::new();
-    let mut state = downstream::start(offer(listener, reader.client, session)?, &mut out);
+    let mut state = downstream::start(offer, &mut out);
     reader.client.send(&out).await?;
     loop {
         let packet = reader.packet(1).await?;
@@ -262,11 +295,11 @@ async fn identify(
     }
 }
 
-fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer, LoginFailure> {
+async fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer, LoginFailure> {
     let config = listener.config();
     let host = client.peer().map(|peer| peer.ip().to_string());
     Ok(Offer {
-        server_version: config.server_version.clone().unwrap_or_else(|| SERVER_VERSION.to_owned()),
+        server_version: version(listener).await,
         connection_id: Sessions::id(session),
         nonce: nonce::<NONCE_LEN>()?,
         long_nonce: nonce::<{ ed25519::NONCE_LEN }>()?,
@@ -283,6 +316,18 @@ fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer, Logi
         public_key: listener.verifiers().key().and_then(SharedKey::get).map(PasswordKey::public),
         decoy_key: listener.verifiers().decoy_key(),
     })
+}
+
+async fn version(listener: &Listener) -> String {
+    if let Some(version) = &listener.config().server_version {
+        return version.clone();
+    }
+    let upstream = listener.upstreams().get(listener.default_target().upstream);
+    let version = match upstream {
+        Some(upstream) => upstream.version().await,
+        None => None,
+    };
+    version.as_deref().unwrap_or(SERVER_VERSION).to_owned()
 }
 
 fn compression(allowed: &[Compression]) -> Capabilities {
@@ -337,7 +382,8 @@ fn admit(
 }
 
 /// Makes sure that a server takes this user and database, while the client still expects to hear
-/// of it. The connection is free again at once: an idle session holds none.
+/// of it, and learns the flags of a session that is new there. The connection is free again at once:
+/// an idle session holds none.
 ///
 /// A client that can handle an expired password is let in with one, to change it.
 async fn welcome(
@@ -346,7 +392,7 @@ async fn welcome(
     identity: Identity,
     accepted: &Accepted,
     capabilities: Capabilities,
-) -> Result<Arc<Identity>, LoginFailure> {
+) -> Result<(Arc<Identity>, StatusFlags), LoginFailure> {
     const EXPIRED: Capabilities = Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS;
     let mut identity = Arc::new(identity);
     let mut leased = lease(listener, target, &identity, accepted).await;
@@ -358,9 +404,10 @@ async fn welcome(
         leased = lease(listener, target, &identity, accepted).await;
     }
     match leased {
-        Ok(leased) => {
+        Ok(mut leased) => {
+            let status = leased.connection().session.status & LASTING;
             leased.give_back();
-            Ok(identity)
+            Ok((identity, status))
         }
         Err(error) => {
             warn!(listener = listener.name(), user = %identity.user, "no server for a login: {error}");

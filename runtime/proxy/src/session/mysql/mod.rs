@@ -19,6 +19,7 @@ mod relay;
 mod reply;
 mod state;
 mod statement;
+mod told;
 mod trace;
 mod written;
 
@@ -32,8 +33,9 @@ use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::error_code::{
     CR_SERVER_LOST, ER_CONNECTION_KILLED, ER_SERVER_SHUTDOWN, ER_UNKNOWN_COM,
 };
-use tidegate_mysql_wire::packet::ErrPacket;
+use tidegate_mysql_wire::packet::{ErrPacket, NONCE_LEN};
 use tidegate_mysql_wire::relay::Expect;
+use tidegate_mysql_wire::status::StatusFlags;
 use tokio::net::TcpStream;
 use tracing::{debug, info};
 
@@ -68,6 +70,9 @@ enum End {
     Idle,
     #[error("killed")]
     Killed,
+    /// The client was told why it cannot be somebody else.
+    #[error("the client could not log in anew: {0}")]
+    Login(String),
 }
 
 impl From<Interrupted> for End {
@@ -102,9 +107,10 @@ pub(crate) struct Session {
     settings: Settings,
     prepared: Prepared,
     pins: Pins,
-    autocommit: bool,
-    /// As the server last said. With `autocommit` off, the session is bound without one too.
-    in_transaction: bool,
+    /// The flags of a session that has said nothing yet.
+    fresh_status: StatusFlags,
+    /// What lasts of the flags that the server has sent last.
+    status: StatusFlags,
     /// `SET TRANSACTION` shapes the transaction that follows.
     next_transaction: bool,
     /// The connection that holds the warnings, or the count of rows, of the last statement.
@@ -112,6 +118,10 @@ pub(crate) struct Session {
     insert_id: InsertId,
     counts: Counts,
     written: AllWritten,
+    /// Of the handshake: what a client proves its password with, also when it changes the user.
+    nonce: [u8; NONCE_LEN],
+    /// So many changes of the user were refused, one after the other.
+    refused: u8,
     /// The number of the next reply's first packet: as many as its command had frames.
     reply_sequence: u8,
 }
@@ -166,6 +176,7 @@ impl Session {
             Some(Command::InitDb) => Box::pin(self.init_db(head)).await,
             Some(Command::Ping) => self.ping(head).await,
             Some(Command::ResetConnection) => Box::pin(self.reset(head)).await,
+            Some(Command::ChangeUser) => Box::pin(self.change_user(head)).await,
             Some(Command::FieldList) => Box::pin(self.plain(head, Expect::Columns)).await,
             Some(Command::ProcessKill) => Box::pin(self.process_kill(head)).await,
             Some(Command::SetOption) => Box::pin(self.set_option(head)).await,
@@ -180,25 +191,28 @@ impl Session {
         self.send_ok().await
     }
 
-    /// Everything that the session has said is forgotten, as it would be by a server.
     async fn reset(&mut self, head: Head) -> Result<(), End> {
         self.discard(head).await?;
+        self.forget();
+        self.send_ok().await
+    }
+
+    /// Everything that the session has said is forgotten, as it would be by a server.
+    fn forget(&mut self) {
         self.give_back_all();
         self.bonds = Bonds::default();
         self.opaque = false;
         self.settings = Settings::default();
         self.prepared.clear();
         self.pins.clear();
-        self.autocommit = true;
-        self.in_transaction = false;
+        self.status = self.fresh_status;
         self.next_transaction = false;
         self.diagnostics = None;
         self.insert_id = InsertId::default();
         self.counts = Counts::default();
         self.written.clear();
-        self.context.state.remove(SessionState::IN_TRANSACTION | SessionState::READ_ONLY);
+        self.context.state &= SessionState::TLS;
         self.set_database(self.identity.database.clone());
-        self.send_ok().await
     }
 
     async fn unknown(&mut self, head: Head) -> Result<(), End> {
@@ -216,7 +230,7 @@ impl Session {
 
     async fn send_ok(&mut self) -> Result<(), End> {
         let mut out = BytesMut::new();
-        reply::ok(&mut out, self.reply_sequence, self.capabilities, self.status());
+        reply::ok(&mut out, self.reply_sequence, self.capabilities, self.status);
         self.send(&out).await
     }
 
@@ -241,7 +255,7 @@ impl Session {
                 Some(ErrPacket::new(CR_SERVER_LOST, "closed: the session was idle for too long"))
             }
             End::Killed => Some(ErrPacket::new(ER_CONNECTION_KILLED, "Connection was killed")),
-            End::Quit | End::Client(_) | End::Server(_) => None,
+            End::Quit | End::Client(_) | End::Server(_) | End::Login(_) => None,
         };
         if let Some(error) = farewell {
             // Whether it arrives changes nothing any more.

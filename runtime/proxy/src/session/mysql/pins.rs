@@ -61,7 +61,8 @@ impl Pins {
             Pin::UserLock(None)
             | Pin::PreparedStatement(None)
             | Pin::UserVariable
-            | Pin::SessionVariable => true,
+            | Pin::SessionVariable
+            | Pin::Routine => true,
         };
         if full {
             self.lasting.get_or_insert(reason);
@@ -90,7 +91,10 @@ impl Pins {
             Pin::PreparedStatement(Some(name)) => self.prepared.retain(|known| known != name),
             Pin::TableLock => self.table_lock = false,
             Pin::XaTransaction => self.xa_transaction = false,
-            Pin::PreparedStatement(None) | Pin::UserVariable | Pin::SessionVariable => {}
+            Pin::PreparedStatement(None)
+            | Pin::UserVariable
+            | Pin::SessionVariable
+            | Pin::Routine => {}
         }
     }
 

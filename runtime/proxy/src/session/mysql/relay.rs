@@ -12,6 +12,7 @@ use tidegate_mysql_wire::relay::{
 use tidegate_wire::Violation;
 use tokio::time::sleep;
 
+use super::told::Told;
 use crate::conn::{Conn, Inbox};
 use crate::pool::ServerLost;
 
@@ -58,6 +59,13 @@ impl Reply {
         match self {
             Self::AsIs(scanner) => scanner.summary(),
             Self::Translated(translator, _) => translator.summary(),
+        }
+    }
+
+    fn take_changes(&mut self) -> Vec<u8> {
+        match self {
+            Self::AsIs(scanner) => scanner.take_changes(),
+            Self::Translated(translator, _) => translator.take_changes(),
         }
     }
 
@@ -151,6 +159,14 @@ fn bounded(scan: Scan, inbox: &Inbox) -> Result<(), Violation> {
     Ok(())
 }
 
+/// How a statement went that was sent.
+pub(super) struct Done {
+    pub(super) summary: Summary,
+    pub(super) told: Told,
+    /// tidegate ended it at its time limit.
+    pub(super) killed: bool,
+}
+
 /// A time limit, and what to do when it has passed.
 pub(super) struct TimeLimit {
     pub(super) after: Duration,
@@ -161,17 +177,16 @@ pub(super) struct TimeLimit {
 /// A server that was told to end a statement is given so long to say that it has.
 const KILL_GRACE: Duration = Duration::from_secs(5);
 
-/// Relays one reply to its end. With a limit, the statement is killed when it has passed; the
-/// second value says whether that happened.
+/// Relays one reply to its end. With a limit, the statement is killed when it has passed.
 pub(super) async fn relay(
     client: &mut Conn,
     server: &mut Conn,
     expect: Expect,
     sides: Sides,
     limit: Option<TimeLimit>,
-) -> Result<(Summary, bool), RelayError> {
+) -> Result<Done, RelayError> {
     let mut reply = Reply::new(expect, sides);
-    let mut killed = false;
+    let (mut told, mut killed) = (Told::default(), false);
     if let Some(limit) = limit
         && server.inbox.is_empty()
     {
@@ -179,8 +194,13 @@ pub(super) async fn relay(
     }
     loop {
         if !server.inbox.is_empty() {
-            match reply.advance(client, server).await? {
-                Reached::End => return Ok((reply.summary(), killed)),
+            let reached = reply.advance(client, server).await?;
+            let changes = reply.take_changes();
+            if !changes.is_empty() {
+                told.add(&changes).map_err(|violation| reply.lost(violation))?;
+            }
+            match reached {
+                Reached::End => return Ok(Done { summary: reply.summary(), told, killed }),
                 Reached::File => Box::pin(reply.upload(client, server)).await?,
                 _ => {}
             }

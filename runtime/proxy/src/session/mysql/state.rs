@@ -10,10 +10,18 @@ use tracing::debug;
 
 use super::Session;
 use super::leases::Leases;
-use super::statement::{Done, is_change};
+use super::relay::Done;
+use super::statement::is_change;
 use super::trace::{Pin, Trace};
 use crate::pool::SettingsFull;
 use crate::route::Place;
+
+/// The flags that are not about one reply only: those that replies of our own carry too.
+pub(super) const LASTING: StatusFlags = StatusFlags::IN_TRANSACTION
+    .union(StatusFlags::AUTOCOMMIT)
+    .union(StatusFlags::NO_BACKSLASH_ESCAPES)
+    .union(StatusFlags::IN_READ_ONLY_TRANSACTION)
+    .union(StatusFlags::ANSI_QUOTES);
 
 /// What the functions that count the rows of the last statement answer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,14 +32,6 @@ pub(super) struct Counts {
 }
 
 impl Session {
-    /// The flags that a reply of our own carries.
-    pub(super) fn status(&self) -> StatusFlags {
-        let mut status = StatusFlags::AUTOCOMMIT;
-        status.set(StatusFlags::AUTOCOMMIT, self.autocommit);
-        status.set(StatusFlags::IN_TRANSACTION, self.in_transaction);
-        status
-    }
-
     pub(super) fn set_database(&mut self, database: Option<Arc<str>>) {
         if self.context.database != database {
             self.context.database = database;
@@ -45,7 +45,7 @@ impl Session {
         self.settle_transaction(place, kind, summary);
         self.last = Some(place);
         self.settle_counts(place, kind, summary);
-        self.note_written(place, kind);
+        self.note_written(place, kind, done.told.committed.as_ref());
         if is_change(kind) {
             self.last_change = Some(place);
             self.context.state.insert(SessionState::WROTE);
@@ -56,7 +56,11 @@ impl Session {
         }
         if summary.error.is_none() {
             self.leave(place, trace);
-        } else if !matches!(trace, Trace::None) {
+            let unseen = matches!(trace, Trace::None | Trace::Unseen | Trace::CountsRows);
+            if done.told.is_changed() && unseen && self.is_transactional(place) && !self.opaque {
+                self.pin(place, &[Pin::Routine]);
+            }
+        } else if !matches!(trace, Trace::None | Trace::Undone) {
             self.leave_half(place, trace);
         }
         self.diagnostics =
@@ -69,17 +73,16 @@ impl Session {
         let Some(status) = summary.status else {
             return;
         };
-        self.autocommit = status.contains(StatusFlags::AUTOCOMMIT);
+        self.status = status & LASTING;
+        let autocommit = status.contains(StatusFlags::AUTOCOMMIT);
         let open = status.contains(StatusFlags::IN_TRANSACTION);
-        self.in_transaction = open;
         if open || !matches!(kind, Kind::SessionState | Kind::Admin) {
             self.next_transaction = false;
         }
         // A session that keeps its connections keeps them to one server while autocommit is off.
-        let bound =
-            open || self.next_transaction || !self.autocommit && !self.is_transactional(place);
+        let bound = open || self.next_transaction || !autocommit && !self.is_transactional(place);
         self.bonds.transaction = bound.then_some(place);
-        self.context.state.set(SessionState::IN_TRANSACTION, open || !self.autocommit);
+        self.context.state.set(SessionState::IN_TRANSACTION, open || !autocommit);
         let read_only = status.contains(StatusFlags::IN_READ_ONLY_TRANSACTION);
         self.context.state.set(SessionState::READ_ONLY, read_only);
     }
@@ -105,7 +108,7 @@ impl Session {
 
     fn leave(&mut self, place: Place, trace: &Trace) {
         match trace {
-            Trace::None | Trace::CountsRows => {}
+            Trace::None | Trace::CountsRows | Trace::Undone => {}
             Trace::Unseen => {
                 if let Some(held) = self.leases.at(place) {
                     held.dirty = true;

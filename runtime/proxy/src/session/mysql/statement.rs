@@ -9,12 +9,12 @@ use tidegate_hook::{
     Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, Target, Verdict,
 };
 use tidegate_mysql_wire::packet::ErrPacket;
-use tidegate_mysql_wire::relay::{Expect, Side, Summary};
+use tidegate_mysql_wire::relay::{Expect, Side};
 use tidegate_sql::{Dialect, Kind, analyze};
 use tracing::{debug, warn};
 
 use super::command::{ClientLost, Head, Rest};
-use super::relay::{RelayError, Sides, TimeLimit, relay};
+use super::relay::{Done, RelayError, Sides, TimeLimit, relay};
 use super::trace::{Follows, Reading, Trace, trace};
 use super::{End, Session, farewell, reply};
 use crate::conn::Conn;
@@ -43,13 +43,6 @@ pub(super) enum Outgoing {
     Packet(BytesMut, u8),
     /// Bytes of ours in the place of the part that is held; the rest follows as it comes.
     Head(BytesMut, Head),
-}
-
-/// How a statement went that was sent.
-pub(super) struct Done {
-    pub(super) summary: Summary,
-    /// tidegate ended it at its time limit.
-    pub(super) killed: bool,
 }
 
 impl Session {
@@ -233,7 +226,7 @@ impl Session {
         };
         let server = &mut held.leased.connection().conn;
         match relay(&mut self.client, server, expect, sides, limit).await {
-            Ok((summary, killed)) => Ok(Some(Done { summary, killed })),
+            Ok(done) => Ok(Some(done)),
             Err(RelayError::Client(error)) => {
                 // The server is in the middle of a reply that nobody will read.
                 self.leases.drop_at(place);
@@ -366,7 +359,7 @@ impl Session {
             Answer::Reject(rejection) => Err(reply::rejection(rejection)),
             Answer::Reply(made) => {
                 let sequence = self.reply_sequence;
-                reply::reply(&mut out, sequence, form, self.capabilities, self.status(), made)
+                reply::reply(&mut out, sequence, form, self.capabilities, self.status, made)
             }
         };
         let (outcome, code) = match refused {
@@ -407,7 +400,7 @@ impl Session {
 
     /// As [`Self::finish`], for a reply that came from the server.
     pub(super) fn finish_done(&mut self, asked: &Asked, place: Place, done: &Done) {
-        let Done { summary, killed } = done;
+        let Done { summary, killed, .. } = done;
         let outcome = match (summary.error, killed) {
             (Some(_), true) => OutcomeKind::TimedOut,
             (Some(_), false) => OutcomeKind::ServerError,

@@ -25,6 +25,8 @@ pub(super) enum Trace {
     NextTransaction,
     /// A routine has run, and nobody saw what it has left behind.
     Unseen,
+    /// It has changed the session for its own time only.
+    Undone,
     /// The statement that follows may ask how many rows there would have been.
     CountsRows,
 }
@@ -42,6 +44,8 @@ pub(super) enum Pin {
     /// By its name; `None` for all.
     PreparedStatement(Option<Box<[u8]>>),
     XaTransaction,
+    /// The server says that something was changed, by a routine or a trigger.
+    Routine,
 }
 
 impl Pin {
@@ -54,6 +58,7 @@ impl Pin {
             Self::SessionVariable => PinReason::SessionVariable,
             Self::PreparedStatement(_) => PinReason::PreparedStatement,
             Self::XaTransaction => PinReason::XaTransaction,
+            Self::Routine => PinReason::Routine,
         }
     }
 
@@ -205,7 +210,10 @@ fn said(text: &[u8], effects: Effects) -> Trace {
             Trace::Said { entry: Arc::new(entry), database: None }
         }
         Set::NextTransaction => Trace::NextTransaction,
-        Set::Elsewhere => pins_or_none(pinned(text, effects)),
+        Set::Elsewhere => match pins_or_none(pinned(text, effects)) {
+            Trace::None => Trace::Undone,
+            trace => trace,
+        },
         Set::Unrepeatable => {
             let mut pins = pinned(text, effects);
             if pins.is_empty() {
@@ -397,10 +405,12 @@ mod tests {
             "SELECT * FROM t WHERE a = 1",
             "INSERT INTO t VALUES (1)",
             "SELECT @a",
-            "SET GLOBAL max_connections = 5",
             "SELECT IS_FREE_LOCK('a')",
         ] {
             assert_eq!(traced(text), Trace::None, "{text}");
+        }
+        for text in ["SET GLOBAL max_connections = 5", "SET STATEMENT a = 1 FOR DELETE FROM t"] {
+            assert_eq!(traced(text), Trace::Undone, "{text}");
         }
         for text in ["CALL p(1)", "SELECT my_function(1)"] {
             assert_eq!(traced(text), Trace::Unseen, "{text}");

@@ -34,8 +34,9 @@ pub(super) type AllWritten = Vec<Written>;
 
 impl Session {
     /// Takes note of a statement that may have changed something.
-    pub(super) fn note_written(&mut self, place: Place, kind: Kind) {
-        if !is_change(kind) && kind != Kind::Unknown {
+    /// A server that tells what it has `committed` need not be asked.
+    pub(super) fn note_written(&mut self, place: Place, kind: Kind, committed: Option<&GtidSet>) {
+        if !is_change(kind) && kind != Kind::Unknown && committed.is_none() {
             return;
         }
         let upstream = place.upstream;
@@ -45,13 +46,17 @@ impl Session {
         if !follows {
             return;
         }
-        match self.written.iter_mut().find(|written| written.upstream == upstream) {
-            Some(written) => written.is_news = true,
-            None => self.written.push(Written {
-                upstream,
-                is_news: true,
-                transactions: GtidSet::default(),
-            }),
+        let known = self.written.iter().position(|written| written.upstream == upstream);
+        let at = known.unwrap_or(self.written.len());
+        if known.is_none() {
+            let transactions = GtidSet::default();
+            self.written.push(Written { upstream, is_news: true, transactions });
+        }
+        if let Some(written) = self.written.get_mut(at) {
+            written.is_news = committed.is_none();
+            if let Some(committed) = committed {
+                written.transactions.merge(committed.clone());
+            }
         }
     }
 
@@ -157,7 +162,7 @@ impl Session {
 
 async fn ask(leased: &mut Leased) -> Option<GtidSet> {
     let connection = leased.connection();
-    let mariadb = connection.session.server_version.to_ascii_lowercase().contains("mariadb");
+    let mariadb = connection.session.is_mariadb();
     let rows = connection.query(LAST_TRANSACTIONS[usize::from(mariadb)]).await.ok()?.ok()?;
     let text = rows.first()?.first()?.as_deref()?;
     GtidSet::parse(std::str::from_utf8(text).ok()?).ok()
