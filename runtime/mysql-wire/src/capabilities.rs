@@ -76,6 +76,7 @@ pub const SUPPORTED_BY_CLIENT_SIDE: Capabilities = Capabilities::LONG_PASSWORD
     .union(Capabilities::PLUGIN_AUTH_LENENC)
     .union(Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS)
     .union(Capabilities::SESSION_TRACK)
+    .union(Capabilities::QUERY_ATTRIBUTES)
     .union(Capabilities::DEPRECATE_EOF);
 
 impl Capabilities {

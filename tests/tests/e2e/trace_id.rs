@@ -2,7 +2,7 @@
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts};
-use tidegate_tests::clients::Login;
+use tidegate_tests::clients::{Login, python};
 use tidegate_tests::{MariaDbPair, Setup, Tidegate};
 
 use crate::support::{assert_unharmed, connect, options, run, value};
@@ -62,6 +62,30 @@ async fn what_the_client_says_when_it_connects_counts() {
     let mut app = Conn::new(Opts::from(login)).await.unwrap();
     run(&mut app, "select 1 as anything").await;
     assert_eq!(logged(&tidegate, "anything").as_deref(), Some("job-9"));
+}
+
+#[tokio::test]
+async fn what_is_attached_to_a_statement_counts() {
+    for mode in ["session", "transaction"] {
+        let setup = Setup::pair(MariaDbPair::shared())
+            .pool(&format!("{{ mode = \"{mode}\" }}"))
+            // The client attaches nothing for older versions, nor for a MariaDB.
+            .listener("server_version = \"9.1.0\"")
+            .listener("query_log = { path = \"queries.log\" }")
+            .sidecar("20-read-write-split", "[config]\nupstream = \"db\"")
+            .sidecar("trace-id", "deadline = \"1s\"\n[config]\ncomment = true");
+        let plugins = [("trace-id", "trace-id"), ("20-read-write-split", "read-write-split")];
+        let tidegate = Tidegate::start_with_plugins(setup, &plugins);
+        let login = Login::app(tidegate.port(), "");
+        assert_eq!(python("attributes.py", login).trim(), "done");
+        for client in ["pure", "native"] {
+            assert_eq!(logged(&tidegate, &format!("text_{client}")).as_deref(), Some(ID));
+            assert_eq!(logged(&tidegate, &format!("plain_{client}")), None);
+            // The first line is of its preparation, which has nothing attached.
+            tidegate.wait_for_query("queries.log", &[&format!("prepared_{client}"), ID]);
+        }
+        assert_unharmed(&tidegate).await;
+    }
 }
 
 #[tokio::test]

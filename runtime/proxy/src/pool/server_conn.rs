@@ -11,7 +11,7 @@ use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::frame::{self, HEADER_LEN, Header};
 use tidegate_mysql_wire::lenenc;
-use tidegate_mysql_wire::packet::{ColumnDefinition, ErrPacket};
+use tidegate_mysql_wire::packet::{ColumnDefinition, ErrPacket, QueryAttributes};
 use tidegate_mysql_wire::upstream::Session;
 use tidegate_wire::{Reader, Violation};
 
@@ -108,8 +108,14 @@ impl ServerConn {
     /// Has statements closed with the next command that has a reply.
     pub(crate) fn close_statements(&mut self, ids: &[u32]) {
         for id in ids {
-            write_command(&mut self.pending, Command::StmtClose, &id.to_le_bytes());
+            write_command(&mut self.pending, Command::StmtClose, b"", &id.to_le_bytes());
         }
+    }
+
+    /// What stands before the argument of a command of our own.
+    fn attributes(&self, command: Command) -> &'static [u8] {
+        let named = self.session.capabilities.contains(Capabilities::QUERY_ATTRIBUTES);
+        if named && command == Command::Query { &QueryAttributes::NONE } else { b"" }
     }
 
     /// Sends commands in one write and reads one OK or ERR for each; the first ERR is returned.
@@ -119,7 +125,7 @@ impl ServerConn {
     ) -> Result<Result<(), ErrPacket>, ServerLost> {
         let mut out = std::mem::take(&mut self.pending);
         for (command, argument) in commands {
-            write_command(&mut out, *command, argument);
+            write_command(&mut out, *command, self.attributes(*command), argument);
         }
         self.conn.send(&out).await?;
         let mut outcome = Ok(());
@@ -154,7 +160,12 @@ impl ServerConn {
     ) -> Result<[Result<Table, ErrPacket>; N], ServerLost> {
         let mut out = std::mem::take(&mut self.pending);
         for sql in queries {
-            write_command(&mut out, Command::Query, sql.as_bytes());
+            write_command(
+                &mut out,
+                Command::Query,
+                self.attributes(Command::Query),
+                sql.as_bytes(),
+            );
         }
         self.conn.send(&out).await?;
         let mut tables = queries.map(|_| Ok(Table::default()));
@@ -217,19 +228,25 @@ impl ServerConn {
     }
 }
 
-/// Appends a command packet with sequence number 0. Returns the number of its reply's first packet.
-pub(crate) fn write_command(out: &mut BytesMut, command: Command, argument: &[u8]) -> u8 {
+/// Appends a command packet with sequence number 0: `attributes` stand between the code and the
+/// text of a query. Returns the number of its reply's first packet.
+pub(crate) fn write_command(
+    out: &mut BytesMut,
+    command: Command,
+    attributes: &[u8],
+    argument: &[u8],
+) -> u8 {
     let mut sequence = 0;
-    if argument.len() < frame::PAYLOAD_MAX - 1 {
-        out.reserve(HEADER_LEN + 1 + argument.len());
-        out.put_slice(&Header { len: argument.len() + 1, sequence }.encode());
+    let len = 1 + attributes.len() + argument.len();
+    if len < frame::PAYLOAD_MAX {
+        out.reserve(HEADER_LEN + len);
+        out.put_slice(&Header { len, sequence }.encode());
         out.put_u8(command as u8);
+        out.put_slice(attributes);
         out.put_slice(argument);
         sequence = 1;
     } else {
-        let mut payload = Vec::with_capacity(argument.len() + 1);
-        payload.push(command as u8);
-        payload.extend_from_slice(argument);
+        let payload = [&[command as u8], attributes, argument].concat();
         frame::write(out, &mut sequence, &payload);
     }
     sequence

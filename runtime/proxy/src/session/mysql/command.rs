@@ -43,6 +43,8 @@ pub(super) struct Head {
     len: usize,
     /// Bytes of it that are in the inbox.
     held: usize,
+    /// Bytes of attributes between the code and the text of a query.
+    attributes: usize,
 }
 
 impl Head {
@@ -72,7 +74,7 @@ impl Head {
             _ => len.min(HELD_MAX),
         };
         client.fill_to(HEADER_LEN + hold).await.map_err(cut)?;
-        Ok(Self { command, code, len, held: hold })
+        Ok(Self { command, code, len, held: hold, attributes: 0 })
     }
 
     /// Everything of the command is in the inbox.
@@ -80,9 +82,29 @@ impl Head {
         self.held == self.len && self.len < PAYLOAD_MAX
     }
 
-    /// What follows the command's code, as far as it is held.
+    /// What follows the command's code, and the attributes of a query, as far as it is held.
     pub(super) fn argument(self, inbox: &Inbox) -> &[u8] {
-        inbox.as_slice().get(HEADER_LEN + 1..HEADER_LEN + self.held).unwrap_or_default()
+        let start = HEADER_LEN + 1 + self.attributes;
+        inbox.as_slice().get(start..HEADER_LEN + self.held).unwrap_or_default()
+    }
+
+    /// So many bytes of the argument are attributes.
+    pub(super) fn skip(&mut self, attributes: usize) {
+        self.attributes = attributes;
+    }
+
+    pub(super) fn attributes(self, inbox: &Inbox) -> &[u8] {
+        inbox
+            .as_slice()
+            .get(HEADER_LEN + 1..)
+            .and_then(|b| b.get(..self.attributes))
+            .unwrap_or_default()
+    }
+
+    /// The same, to blank them for a server that would take them for text.
+    pub(super) fn attributes_mut(self, inbox: &mut Inbox) -> &mut [u8] {
+        let bytes = inbox.as_mut_slice().get_mut(HEADER_LEN + 1..).unwrap_or_default();
+        bytes.get_mut(..self.attributes).unwrap_or_default()
     }
 
     /// The same, to patch a number in it.

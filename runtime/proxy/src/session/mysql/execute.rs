@@ -21,7 +21,7 @@ use super::command::Head;
 use super::prepared::{Statement, Types};
 use super::relay::{Done, first_packet};
 use super::reply::Form;
-use super::statement::{Asked, Outgoing};
+use super::statement::{Asked, Outgoing, Packet};
 use super::trace::{Follows, Pin, Trace};
 use super::{End, Session};
 use crate::conn::Conn;
@@ -85,9 +85,8 @@ impl Session {
         asked: &Asked,
     ) -> Result<Option<Done>, End> {
         loop {
-            let mut packet = BytesMut::new();
-            write_command(&mut packet, Command::StmtPrepare, text);
-            if !self.begin(place, Outgoing::Packet(packet, 1), asked).await? {
+            let packet = Packet::new(Command::StmtPrepare, b"", text);
+            if !self.begin(place, Outgoing::Packet(packet), asked).await? {
                 return Ok(None);
             }
             match self.adopt(place, id).await {
@@ -144,7 +143,7 @@ impl Session {
         let Some(id) = self.known_statement(head) else {
             return self.unknown_statement(head).await;
         };
-        let asked = self.ask_again(id);
+        let asked = self.ask_execution(id, head)?;
         self.hold_back(&asked).await;
         if let Some(answer) = &asked.verdict.answer {
             self.discard(head).await?;
@@ -168,7 +167,11 @@ impl Session {
         if !self.know(place, id, head, &asked).await? {
             return Ok(());
         }
-        let Some(outgoing) = self.execution(place, id, head) else {
+        let outgoing = match self.has_attributes() {
+            true => self.execution_with_attributes(place, id, head)?,
+            false => self.execution(place, id, head),
+        };
+        let Some(outgoing) = outgoing else {
             let message = "an execution of this length cannot be sent to another server";
             let error = ErrPacket::new(ER_NET_PACKET_TOO_LARGE, message);
             return self.refuse_command(head, &error).await;
@@ -177,6 +180,7 @@ impl Session {
             let cursor =
                 done.summary.status.is_some_and(|s| s.contains(StatusFlags::CURSOR_EXISTS));
             self.bind(id, cursor.then_some(place), place);
+            self.forget_long_data(id);
             self.settle(place, asked.kind, &asked.trace, &done);
             self.finish_done(&asked, place, &done);
         }
@@ -188,12 +192,16 @@ impl Session {
         let Some(id) = self.known_statement(head) else {
             return self.discard(head).await;
         };
-        let asked = self.ask_again(id);
+        let asked = self.ask_again(id, &[]);
         let bound = self.prepared.get(id).and_then(|statement| statement.bound_to());
         let place = match bound {
             Some(place) => Some(place),
             None => self.place(&asked).await.ok(),
         };
+        let argument = head.argument(&self.client.inbox);
+        if let Some(statement) = self.prepared.get(id) {
+            statement.note_long_data(argument);
+        }
         let prepared = match place {
             Some(place) => self.learn(place, id).await.is_ok_and(|known| known.is_ok()),
             None => false,
@@ -241,6 +249,7 @@ impl Session {
         };
         let bound = self.prepared.get(id).and_then(|statement| {
             statement.broken = false;
+            statement.long_data.clear();
             statement.bound_to()
         });
         let Some(place) = bound else {
@@ -404,6 +413,12 @@ impl Session {
         })
     }
 
+    fn forget_long_data(&mut self, id: u32) {
+        if let Some(statement) = self.prepared.get(id) {
+            statement.long_data.clear();
+        }
+    }
+
     /// The execution as the server at `place` must hear it. `None`: it would be too long.
     fn execution(&mut self, place: Place, id: u32, head: Head) -> Option<Outgoing> {
         self.patch_id(place, id, head);
@@ -420,9 +435,9 @@ impl Session {
         };
         // The client has told the types on another connection; here they are new.
         let argument = head.argument(&self.client.inbox);
-        let packet = with_types(head, argument, flag, &statement.types);
+        let packet = with_types(head, argument, flag, &statement.types)?;
         self.client.inbox.consume(head.framed());
-        Some(Outgoing::Head(packet?, head))
+        Some(Outgoing::Head(packet, head))
     }
 
     async fn send_long_data(&mut self, place: Place, id: u32, head: Head) -> Result<bool, End> {
@@ -436,7 +451,7 @@ impl Session {
     }
 
     /// Puts the server's number of a statement in the place of ours.
-    fn patch_id(&mut self, place: Place, id: u32, head: Head) {
+    pub(super) fn patch_id(&mut self, place: Place, id: u32, head: Head) {
         let Some(statement) = self.prepared.get(id) else {
             return;
         };
@@ -466,7 +481,7 @@ async fn prepare_unseen(
 ) -> Result<Result<PrepareOk, ErrPacket>, ServerLost> {
     let side = Side::new(connection.session.capabilities, 1);
     let mut packet = std::mem::take(&mut connection.pending);
-    write_command(&mut packet, Command::StmtPrepare, text);
+    write_command(&mut packet, Command::StmtPrepare, b"", text);
     let server = &mut connection.conn;
     server.send(&packet).await?;
     let first = first_packet(server).await?;
@@ -484,18 +499,20 @@ fn statement_id(argument: &[u8]) -> Option<u32> {
 
 /// The held part of an execution with the types put in. `None` where the frame would be full.
 fn with_types(head: Head, argument: &[u8], flag: usize, types: &[u8]) -> Option<BytesMut> {
-    let len = head.len() + types.len();
+    let (before, after) = (argument.get(..flag)?, argument.get(flag + 1..)?);
+    reframed(head, &[before, &[1], types, after].concat())
+}
+
+/// The held part of an execution with another argument. `None` where the frame would be full.
+pub(super) fn reframed(head: Head, argument: &[u8]) -> Option<BytesMut> {
+    let len = head.outstanding() + 1 + argument.len();
     if len >= PAYLOAD_MAX || head.continues() {
         return None;
     }
-    let (before, after) = (argument.get(..flag)?, argument.get(flag + 1..)?);
-    let mut packet = BytesMut::with_capacity(HEADER_LEN + 1 + argument.len() + types.len());
+    let mut packet = BytesMut::with_capacity(HEADER_LEN + 1 + argument.len());
     packet.put_slice(&Header { len, sequence: 0 }.encode());
-    packet.put_u8(Command::StmtExecute.code());
-    packet.put_slice(before);
-    packet.put_u8(1);
-    packet.put_slice(types);
-    packet.put_slice(after);
+    packet.put_u8(head.code);
+    packet.put_slice(argument);
     Some(packet)
 }
 

@@ -3,6 +3,7 @@
 //! [`login`] lets the client in; [`Session::run`] takes its commands one by one; [`query`] and
 //! [`execute`] carry out statements: ask the plugins, choose a server, send, relay the reply.
 
+mod attributes;
 mod command;
 mod counted;
 mod execute;

@@ -27,8 +27,10 @@ pub(super) struct Statement {
     pub(super) follows: Follows,
     pub(super) trace: Trace,
     pub(super) parameters: usize,
-    /// The types that the client has bound last, as they came.
+    /// The types that the client has bound last, as they came; with those of attributes.
     pub(super) types: Vec<u8>,
+    /// The parameters that were sent as long data since the last execution.
+    pub(super) long_data: Vec<u16>,
     /// Where the next execution must go: long data, or an open cursor, is there already.
     bound_to: Option<Place>,
     /// Long data was lost with its connection: the next execution would be of something else.
@@ -46,6 +48,7 @@ impl Statement {
             trace: asked.trace.clone(),
             parameters: 0,
             types: Vec::new(),
+            long_data: Vec::new(),
             bound_to: None,
             broken: false,
         }
@@ -53,6 +56,17 @@ impl Statement {
 
     pub(super) fn bound_to(&self) -> Option<Place> {
         self.bound_to
+    }
+
+    /// Takes note of a parameter in a `COM_STMT_SEND_LONG_DATA`.
+    pub(super) fn note_long_data(&mut self, argument: &[u8]) {
+        let parameter = argument.get(4..).and_then(<[u8]>::first_chunk);
+        if let Some(parameter) = parameter.map(|bytes| u16::from_le_bytes(*bytes))
+            && usize::from(parameter) < self.parameters
+            && !self.long_data.contains(&parameter)
+        {
+            self.long_data.push(parameter);
+        }
     }
 
     /// Takes note of the types in an execution. `argument` follows the command's code.

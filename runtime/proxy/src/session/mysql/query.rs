@@ -1,21 +1,22 @@
 //! `COM_QUERY`, and the other commands that are sent on as they are.
 
-use bytes::BytesMut;
 use tidegate_hook::StatementTraits;
 use tidegate_mysql_wire::command::Command;
 use tidegate_mysql_wire::relay::Expect;
 use tidegate_sql::Kind;
 
+use super::attributes;
 use super::command::Head;
 use super::kill::kill;
 use super::reply::Form;
-use super::statement::{Asked, Outgoing};
+use super::statement::{Asked, Outgoing, Packet};
 use super::trace::{Follows, Trace, used};
 use super::{End, Session};
-use crate::pool::{Entry, write_command};
+use crate::pool::Entry;
 
 impl Session {
-    pub(super) async fn query(&mut self, head: Head) -> Result<(), End> {
+    pub(super) async fn query(&mut self, mut head: Head) -> Result<(), End> {
+        self.find_text(&mut head)?;
         let mut traits = StatementTraits::empty();
         traits.set(StatementTraits::TRUNCATED, !head.is_whole());
         let asked = self.ask_client(head, traits);
@@ -44,10 +45,10 @@ impl Session {
             }
             Some(text) => {
                 self.mirror(&asked, text.as_bytes());
+                let attributes = head.attributes(&self.client.inbox);
+                let packet = Packet::new(Command::Query, attributes, text.as_bytes());
                 self.discard(head).await?;
-                let mut packet = BytesMut::new();
-                let sequence = write_command(&mut packet, Command::Query, text.as_bytes());
-                Outgoing::Packet(packet, sequence)
+                Outgoing::Packet(packet)
             }
         };
         self.carry_out(asked, outgoing, Expect::Results).await
@@ -115,7 +116,7 @@ impl Session {
     pub(super) fn ask_client(&mut self, head: Head, traits: StatementTraits) -> Asked {
         // The inbox is lent out for the time of the question; it holds the text.
         let inbox = std::mem::take(&mut self.client.inbox);
-        let asked = self.ask(head.argument(&inbox), traits);
+        let asked = self.ask(head.argument(&inbox), traits, &attributes::of_query(head, &inbox));
         self.client.inbox = inbox;
         asked
     }

@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tidegate_hook::{
-    Answer, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, Target, Verdict,
+    Answer, Attribute, Hooked, Outcome, OutcomeKind, Statement, StatementTraits, Target, Verdict,
 };
+use tidegate_mysql_wire::capabilities::Capabilities;
+use tidegate_mysql_wire::command::Command;
+use tidegate_mysql_wire::frame::HEADER_LEN;
 use tidegate_mysql_wire::packet::ErrPacket;
 use tidegate_mysql_wire::relay::{Expect, Side};
 use tidegate_sql::{Dialect, Kind, analyze};
@@ -17,9 +20,9 @@ use super::command::{ClientLost, Head, Rest};
 use super::relay::{Done, RelayError, Sides, TimeLimit, relay};
 use super::trace::{Follows, Reading, Trace, trace};
 use super::{End, Session, farewell, reply};
-use crate::conn::Conn;
+use crate::conn::{Conn, Inbox};
 use crate::listener::Finished;
-use crate::pool::{Borrower, Identity, LeaseError, ServerLost, Settings};
+use crate::pool::{Borrower, Identity, LeaseError, ServerLost, Settings, write_command};
 use crate::route::{Place, Route, route};
 
 /// A statement between its arrival and its end.
@@ -38,16 +41,51 @@ pub(super) struct Asked {
 pub(super) enum Outgoing {
     /// The client's own bytes, from the front of its inbox.
     Frames(Head),
-    /// Bytes of ours in the place of the client's command, which is gone from the inbox, and the
-    /// number of the first packet of the reply to them.
-    Packet(BytesMut, u8),
+    /// A command of ours in the place of the client's, which is gone from the inbox.
+    Packet(Packet),
     /// Bytes of ours in the place of the part that is held; the rest follows as it comes.
     Head(BytesMut, Head),
 }
 
+/// A command of ours.
+pub(super) struct Packet {
+    pub(super) bytes: BytesMut,
+    /// The number of the first packet of the reply.
+    pub(super) sequence: u8,
+    /// Bytes of attributes between the code and the text of a query.
+    pub(super) attributes: usize,
+}
+
+impl Packet {
+    pub(super) fn new(command: Command, attributes: &[u8], argument: &[u8]) -> Self {
+        let mut bytes = BytesMut::new();
+        let sequence = write_command(&mut bytes, command, attributes, argument);
+        Self { bytes, sequence, attributes: attributes.len() }
+    }
+}
+
+impl Outgoing {
+    /// For a server that would take the attributes of a query for text.
+    fn blank_attributes(&mut self, inbox: &mut Inbox) {
+        match self {
+            Self::Frames(head) => head.attributes_mut(inbox).fill(b' '),
+            Self::Packet(packet) => {
+                let text = packet.bytes.get_mut(HEADER_LEN + 1..).unwrap_or_default();
+                text.get_mut(..packet.attributes).unwrap_or_default().fill(b' ');
+            }
+            Self::Head(..) => {}
+        }
+    }
+}
+
 impl Session {
     /// Looks at a statement, if anyone wants to, and asks the plugins about it.
-    pub(super) fn ask(&mut self, text: &[u8], mut traits: StatementTraits) -> Asked {
+    pub(super) fn ask(
+        &mut self,
+        text: &[u8],
+        mut traits: StatementTraits,
+        attributes: &[Attribute<'_>],
+    ) -> Asked {
         let started = Instant::now();
         let wanted = self.listener.hooks().wanted(self.context.listener);
         if wanted.is_empty() && !self.listener.looks_at_statements() {
@@ -58,7 +96,7 @@ impl Session {
         traits.set(StatementTraits::MULTIPLE, analysis.multiple);
         let (kind, digest) = (analysis.kind, analysis.digest);
         let verdict =
-            self.decide(wanted, &Statement { bytes: text, kind, traits, digest, attributes: &[] });
+            self.decide(wanted, &Statement { bytes: text, kind, traits, digest, attributes });
         let sent = verdict.rewrite.as_deref().map_or(text, str::as_bytes);
         let truncated = verdict.rewrite.is_none() && traits.contains(StatementTraits::TRUNCATED);
         let reading = Reading { kind, multiple: analysis.multiple, truncated };
@@ -68,7 +106,7 @@ impl Session {
     }
 
     /// Asks the plugins about the execution of a statement that was looked at when prepared.
-    pub(super) fn ask_again(&mut self, id: u32) -> Asked {
+    pub(super) fn ask_again(&mut self, id: u32, attributes: &[Attribute<'_>]) -> Asked {
         let started = Instant::now();
         let wanted = self.listener.hooks().wanted(self.context.listener);
         let Some(prepared) = self.prepared.get(id) else {
@@ -79,7 +117,7 @@ impl Session {
         let text = Arc::clone(&prepared.content.text);
         let traits = StatementTraits::PREPARED;
         let verdict =
-            self.decide(wanted, &Statement { bytes: &text, kind, traits, digest, attributes: &[] });
+            self.decide(wanted, &Statement { bytes: &text, kind, traits, digest, attributes });
         let logged = self.listener.logs_statements().then_some(text);
         Asked { started, kind, digest, verdict, follows, trace, logged }
     }
@@ -188,13 +226,16 @@ impl Session {
     pub(super) async fn send_at(
         &mut self,
         place: Place,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
     ) -> Result<Result<(), std::io::Error>, End> {
         let max = self.listener.config().max_packet;
         let Some(held) = self.leases.at(place) else {
             return Err(End::Server("no connection is held there".to_owned()));
         };
         held.used = true;
+        if !held.capabilities().contains(Capabilities::QUERY_ATTRIBUTES) {
+            outgoing.blank_attributes(&mut self.client.inbox);
+        }
         let connection = held.leased.connection();
         self.listed.runs(place, connection.session.connection_id);
         let mut pending = std::mem::take(&mut connection.pending);
@@ -466,7 +507,7 @@ async fn send(
     max: usize,
 ) -> Result<Sent, End> {
     let (head, outcome) = match outgoing {
-        Outgoing::Packet(bytes, sequence) => {
+        Outgoing::Packet(Packet { bytes, sequence, .. }) => {
             let outcome = send_with(server, pending, &bytes).await;
             return Ok(Sent { sequence, last: None, outcome });
         }
