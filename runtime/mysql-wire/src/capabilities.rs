@@ -56,8 +56,7 @@ bitflags! {
 /// What tidegate offers to clients before it has chosen a server. [`Capabilities::SSL`] is added
 /// where the listener has a certificate, and what compresses where its configuration says so.
 ///
-/// Absent on purpose: `LOAD DATA LOCAL`, query attributes, optional metadata and the extended
-/// metadata of MariaDB; each of them changes what a reply looks like.
+/// Absent on purpose: optional metadata, which changes what a reply looks like.
 pub const SUPPORTED_BY_CLIENT_SIDE: Capabilities = Capabilities::LONG_PASSWORD
     .union(Capabilities::FOUND_ROWS)
     .union(Capabilities::LONG_FLAG)
@@ -78,6 +77,15 @@ pub const SUPPORTED_BY_CLIENT_SIDE: Capabilities = Capabilities::LONG_PASSWORD
     .union(Capabilities::SESSION_TRACK)
     .union(Capabilities::QUERY_ATTRIBUTES)
     .union(Capabilities::DEPRECATE_EOF);
+
+/// The same where the servers are MariaDBs: clients then use what only those can do.
+///
+/// Absent on purpose: cached metadata, because connections are not the client's own.
+pub const SUPPORTED_WITH_MARIADB: Capabilities = SUPPORTED_BY_CLIENT_SIDE
+    .difference(Capabilities::LONG_PASSWORD)
+    .union(Capabilities::PROGRESS)
+    .union(Capabilities::STMT_BULK_OPERATIONS)
+    .union(Capabilities::EXTENDED_METADATA);
 
 impl Capabilities {
     /// From the two halves as they stand in the packets. MariaDB's half counts only where

@@ -105,8 +105,14 @@ impl Session {
     /// The server is a MariaDB.
     #[must_use]
     pub fn is_mariadb(&self) -> bool {
-        self.server_version.to_ascii_lowercase().contains("mariadb")
+        is_mariadb(&self.server_version)
     }
+}
+
+/// A server of this version is a MariaDB.
+#[must_use]
+pub fn is_mariadb(server_version: &str) -> bool {
+    server_version.to_ascii_lowercase().contains("mariadb")
 }
 
 #[cfg(test)]

@@ -87,6 +87,7 @@ tours! {
     sqlalchemy
     django
     mysql2
+    mariadb_connector_node
     sqlx
     mysql_async
     mariadb_command_line

@@ -241,6 +241,8 @@ pub(crate) async fn read_after_write<P: Programs>(pair: &Pair<P>, setup: Setup) 
     let mut reader = connect(&tidegate, "app").await;
     until_answered_by(&mut reader, REPLICA_ID).await;
     pair.delay(600);
+    // For a moment it did not replicate at all.
+    until_answered_by(&mut reader, REPLICA_ID).await;
     run(&mut writer, "insert into mine values (1)").await;
     assert_eq!(value::<u32>(&mut writer, "select count(*) from mine").await, 1);
     assert_eq!(answered_by(&mut writer).await, PRIMARY_ID);

@@ -82,7 +82,9 @@ async fn what_is_attached_to_a_statement_counts() {
             assert_eq!(logged(&tidegate, &format!("text_{client}")).as_deref(), Some(ID));
             assert_eq!(logged(&tidegate, &format!("plain_{client}")), None);
             // The first line is of its preparation, which has nothing attached.
-            tidegate.wait_for_query("queries.log", &[&format!("prepared_{client}"), ID]);
+            let execution = [format!("prepared_{client}"), ID.to_owned()];
+            let entry = tidegate.wait_for_query("queries.log", &execution.each_ref().map(|s| &**s));
+            assert_eq!(entry["trace_id"], ID);
         }
         assert_unharmed(&tidegate).await;
     }

@@ -25,6 +25,9 @@ const PACKET_MAX: usize = 1 << 20;
 /// Nor are all packets of it together.
 const REPLY_MAX: usize = 4 << 20;
 
+/// A report on the progress is an ERR packet with an impossible code.
+const PROGRESS: [u8; 3] = [0xff; 3];
+
 /// Rows as text; `None` is NULL.
 pub(crate) type Rows = Vec<Vec<Option<Vec<u8>>>>;
 
@@ -213,8 +216,18 @@ impl ServerConn {
         Ok(number.ok_or(Violation::Unexpected { what: "a query for a number" })?)
     }
 
-    /// Reads one packet whole.
+    /// Reads one packet whole. Reports of MariaDB on its progress are passed over.
     pub(crate) async fn packet(&mut self) -> Result<BytesMut, ServerLost> {
+        loop {
+            let packet = self.any_packet().await?;
+            let reports = self.session.capabilities.contains(Capabilities::PROGRESS);
+            if !reports || !packet.starts_with(&PROGRESS) {
+                return Ok(packet);
+            }
+        }
+    }
+
+    async fn any_packet(&mut self) -> Result<BytesMut, ServerLost> {
         self.conn.fill_to(HEADER_LEN).await.map_err(lost)?;
         let header = self.conn.inbox.as_slice().first_chunk::<HEADER_LEN>();
         let len = header.map_or(0, |header| Header::decode(*header).len);

@@ -41,6 +41,10 @@ pub(crate) fn mysql2(login: Login<'_>) {
     assert_eq!(node("mysql2_tour.mjs", login).trim(), "done");
 }
 
+pub(crate) fn mariadb_connector_node(login: Login<'_>) {
+    assert_eq!(node("mariadb_tour.mjs", login).trim(), "done");
+}
+
 pub(crate) fn mariadb_command_line(login: Login<'_>) {
     command_line(|statements| clients::mariadb(login, statements));
 }

@@ -31,6 +31,9 @@ use crate::route::Place;
 /// The number of a statement in the argument of the commands about it.
 const ID_LEN: usize = 4;
 
+/// MariaDB's libraries do not wait for the number of a statement before they execute it.
+const LAST_PREPARED: u32 = u32::MAX;
+
 impl Session {
     pub(super) async fn prepare(&mut self, head: Head) -> Result<(), End> {
         if self.prepared.is_full(head.len()) {
@@ -167,12 +170,13 @@ impl Session {
         if !self.know(place, id, head, &asked).await? {
             return Ok(());
         }
-        let outgoing = match self.has_attributes() {
-            true => self.execution_with_attributes(place, id, head)?,
-            false => self.execution(place, id, head),
+        let outgoing = match head.command {
+            Some(Command::StmtBulkExecute) => self.bulk_execution(place, id, head)?,
+            _ if self.has_attributes() => self.execution_with_attributes(place, id, head)?,
+            _ => self.execution(place, id, head),
         };
         let Some(outgoing) = outgoing else {
-            let message = "an execution of this length cannot be sent to another server";
+            let message = "an execution of this kind or length cannot be sent to another server";
             let error = ErrPacket::new(ER_NET_PACKET_TOO_LARGE, message);
             return self.refuse_command(head, &error).await;
         };
@@ -269,7 +273,10 @@ impl Session {
 
     /// Has no reply.
     pub(super) async fn close_statement(&mut self, head: Head) -> Result<(), End> {
-        let id = statement_id(head.argument(&self.client.inbox));
+        let id = match statement_id(head.argument(&self.client.inbox)) {
+            Some(LAST_PREPARED) => self.prepared.last(),
+            id => id,
+        };
         self.discard(head).await?;
         let Some(id) = id else {
             return Ok(());
@@ -303,7 +310,10 @@ impl Session {
 
     /// The statement that a command is about, if it can be executed.
     fn known_statement(&mut self, head: Head) -> Option<u32> {
-        let id = statement_id(head.argument(&self.client.inbox))?;
+        let id = match statement_id(head.argument(&self.client.inbox))? {
+            LAST_PREPARED => self.prepared.last()?,
+            id => id,
+        };
         let reset = head.command == Some(Command::StmtReset);
         let statement = self.prepared.get(id)?;
         (reset || !statement.broken).then_some(id)

@@ -11,7 +11,9 @@ use thiserror::Error;
 use tidegate_config::Compression;
 use tidegate_hook::{Hooked, SessionContext, SessionState, Target};
 use tidegate_mysql_wire::auth::ed25519;
-use tidegate_mysql_wire::capabilities::{Capabilities, SUPPORTED_BY_CLIENT_SIDE};
+use tidegate_mysql_wire::capabilities::{
+    Capabilities, SUPPORTED_BY_CLIENT_SIDE, SUPPORTED_WITH_MARIADB,
+};
 use tidegate_mysql_wire::downstream::{
     self, Accepted, ClientTls, Identified, Login, Offer, PACKET_MAX, Refusal, Step,
 };
@@ -19,7 +21,7 @@ use tidegate_mysql_wire::error_code::{ER_CON_COUNT, ER_MUST_CHANGE_PASSWORD_LOGI
 use tidegate_mysql_wire::frame::{HEADER_LEN, Packet, Packets};
 use tidegate_mysql_wire::packet::{ErrPacket, NONCE_LEN};
 use tidegate_mysql_wire::status::StatusFlags;
-use tidegate_mysql_wire::upstream::LoginError;
+use tidegate_mysql_wire::upstream::{LoginError, is_mariadb};
 use tidegate_telemetry::{LoginResult, SessionFailure};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -54,6 +56,9 @@ const SHAPING: Capabilities = Capabilities::FOUND_ROWS
     .union(Capabilities::PS_MULTI_RESULTS)
     .union(Capabilities::DEPRECATE_EOF)
     .union(Capabilities::QUERY_ATTRIBUTES)
+    .union(Capabilities::PROGRESS)
+    .union(Capabilities::STMT_BULK_OPERATIONS)
+    .union(Capabilities::EXTENDED_METADATA)
     .union(Capabilities::CONNECT_ATTRS);
 
 /// Why nobody came in.
@@ -299,12 +304,17 @@ async fn identify(
 async fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer, LoginFailure> {
     let config = listener.config();
     let host = client.peer().map(|peer| peer.ip().to_string());
+    let version = version(listener).await;
+    let capabilities = match is_mariadb(&version) {
+        true => SUPPORTED_WITH_MARIADB,
+        false => SUPPORTED_BY_CLIENT_SIDE,
+    };
     Ok(Offer {
-        server_version: version(listener).await,
+        server_version: config.server_version.clone().unwrap_or(version),
         connection_id: Sessions::id(session),
         nonce: nonce::<NONCE_LEN>()?,
         long_nonce: nonce::<{ ed25519::NONCE_LEN }>()?,
-        capabilities: SUPPORTED_BY_CLIENT_SIDE | compression(&config.compression),
+        capabilities: capabilities | compression(&config.compression),
         method: method(config.default_auth),
         tls: match config.tls.as_ref().map(|tls| tls.mode) {
             None => ClientTls::Off,
@@ -319,12 +329,9 @@ async fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer
     })
 }
 
+/// What the servers say of their version.
 async fn version(listener: &Listener) -> String {
-    if let Some(version) = &listener.config().server_version {
-        return version.clone();
-    }
-    let upstream = listener.upstreams().get(listener.default_target().upstream);
-    let version = match upstream {
+    let version = match listener.upstreams().get(listener.default_target().upstream) {
         Some(upstream) => upstream.version().await,
         None => None,
     };

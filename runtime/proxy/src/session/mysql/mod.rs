@@ -4,6 +4,7 @@
 //! [`execute`] carry out statements: ask the plugins, choose a server, send, relay the reply.
 
 mod attributes;
+mod bulk;
 mod command;
 mod counted;
 mod execute;
@@ -158,6 +159,10 @@ impl Session {
                 Err(error) => return Err(ClientLost::from(error).into()),
             }
         }
+        // A command that came with the kill is not carried out.
+        if self.listed.is_killed() {
+            return Err(End::Killed);
+        }
         let head = Head::read(&mut self.client, self.listener.config().max_packet).await?;
         self.reply_sequence = self.client.next_sequence(1);
         self.command(head).await
@@ -168,7 +173,7 @@ impl Session {
     async fn command(&mut self, head: Head) -> Result<(), End> {
         match head.command {
             Some(Command::Query) => self.query(head).await,
-            Some(Command::StmtExecute) => self.execute(head).await,
+            Some(Command::StmtExecute | Command::StmtBulkExecute) => self.execute(head).await,
             Some(Command::StmtPrepare) => Box::pin(self.prepare(head)).await,
             Some(Command::StmtSendLongData) => Box::pin(self.long_data(head)).await,
             Some(Command::StmtReset) => Box::pin(self.reset_statement(head)).await,

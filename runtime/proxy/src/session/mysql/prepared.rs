@@ -132,7 +132,8 @@ impl Prepared {
     pub(super) fn add(&mut self, statement: Statement) -> u32 {
         loop {
             self.last_id = self.last_id.wrapping_add(1).max(1);
-            if !self.statements.contains_key(&self.last_id) {
+            let taken = self.last_id == u32::MAX || self.statements.contains_key(&self.last_id);
+            if !taken {
                 break;
             }
         }
@@ -140,6 +141,11 @@ impl Prepared {
         self.contents.insert(statement.content.hash());
         self.statements.insert(self.last_id, statement);
         self.last_id
+    }
+
+    /// The statement that was prepared last.
+    pub(super) fn last(&self) -> Option<u32> {
+        self.statements.contains_key(&self.last_id).then_some(self.last_id)
     }
 
     pub(super) fn get(&mut self, id: u32) -> Option<&mut Statement> {
