@@ -9,6 +9,7 @@ use mysql_async::{Conn, Error};
 use tidegate_tests::clients::Login;
 use tidegate_tests::server::{PRIMARY_ID, REPLICA_ID};
 use tidegate_tests::setup::UPSTREAM;
+use tidegate_tests::tap::Tap;
 use tidegate_tests::{MariaDb, MariaDbPair, PATIENCE, Setup, Tidegate, wait_for};
 
 use crate::support::{
@@ -246,4 +247,41 @@ async fn a_shutdown_waits_for_open_transactions() {
     let (status, _) = stopping.await.unwrap();
     assert!(status.success(), "{status}");
     assert!(connection.query_drop("select 8").await.is_err(), "the session outlived its worker");
+}
+
+#[tokio::test]
+async fn what_was_not_sent_is_sent_elsewhere_and_what_was_is_not_repeated() {
+    let primary = &MariaDbPair::shared().primary;
+    primary.execute("create or replace database cut; create table cut.t (a int)");
+    let wire = Tap::before(primary.port());
+    let server = (format!("127.0.0.1:{}", wire.port()), "primary");
+    let pool = "{ mode = \"transaction\", max = 1, wait = \"2s\" }";
+    let tidegate = Tidegate::start(Setup::new(&[server]).pool(pool));
+    let mut one = connect(&tidegate, "cut").await;
+    let mut other = connect(&tidegate, "cut").await;
+    run(&mut other, "set @mine = 'other'").await;
+    let prepared = other.prep("insert into t values (?)").await.unwrap();
+
+    // The connection has heard nothing of the session yet, and dies when it is told.
+    run(&mut one, "select 1").await;
+    wire.cut();
+    run(&mut other, "insert into t values (1)").await;
+    assert_eq!(value::<String>(&mut other, "select @mine").await, "other");
+    // It has heard what another session has said, and dies when it is reset and prepares.
+    run(&mut one, "set @mine = 'one'").await;
+    wire.cut();
+    other.exec_drop(&prepared, (2,)).await.unwrap();
+    assert_eq!(primary.query("select group_concat(a order by a) from cut.t").trim(), "1,2");
+
+    // The statement itself was sent, and nobody knows what became of it.
+    wire.cut();
+    let error = other.query_drop("insert into t values (3)").await.unwrap_err();
+    assert_eq!(server_error(&error).0, 2013);
+    run(&mut other, "begin").await;
+    wire.cut();
+    let error = other.query_drop("insert into t values (4)").await.unwrap_err();
+    assert_eq!(server_error(&error).0, 2013);
+    assert!(other.ping().await.is_err(), "its transaction is lost, and it must know");
+    assert_eq!(primary.query("select count(*) from cut.t").trim(), "2");
+    assert_unharmed(&tidegate).await;
 }

@@ -40,6 +40,8 @@ pub(crate) enum LeaseError {
     QueueFull { server: String, queue: usize },
     #[error("{server}: {source}")]
     Dial { server: String, source: DialError },
+    #[error("lost {server} before the statement was sent: {source}")]
+    Lost { server: String, source: ServerLost },
 }
 
 impl LeaseError {
@@ -48,7 +50,7 @@ impl LeaseError {
         match self {
             Self::NoServer { .. } | Self::NoPrimary { .. } => true,
             Self::Dial { source, .. } => source.is_server_fault(),
-            Self::Exhausted { .. } | Self::QueueFull { .. } => false,
+            Self::Exhausted { .. } | Self::QueueFull { .. } | Self::Lost { .. } => false,
         }
     }
 }

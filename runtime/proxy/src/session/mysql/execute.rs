@@ -21,11 +21,11 @@ use super::command::Head;
 use super::prepared::{Statement, Types};
 use super::relay::{Done, first_packet};
 use super::reply::Form;
-use super::statement::{Asked, Outgoing, Packet};
+use super::statement::{Asked, Outgoing, Packet, TRIES};
 use super::trace::{Follows, Pin, Trace};
 use super::{End, Session};
 use crate::conn::Conn;
-use crate::pool::{Missed, ServerConn, ServerLost, Settings, write_command};
+use crate::pool::{LeaseError, Missed, ServerConn, ServerLost, Settings, write_command};
 use crate::route::Place;
 
 /// The number of a statement in the argument of the commands about it.
@@ -51,7 +51,7 @@ impl Session {
             None => head.argument(&self.client.inbox).into(),
         };
         self.discard(head).await?;
-        let place = match self.place(&asked).await {
+        let place = match self.place_ready(&asked).await {
             Ok(place) => place,
             Err(error) => return self.refuse(&asked, &error).await,
         };
@@ -159,7 +159,7 @@ impl Session {
         let bound = self.prepared.get(id).and_then(|statement| statement.bound_to());
         let place = match bound {
             Some(place) => place,
-            None => match self.place(&asked).await {
+            None => match self.place_knowing(id, &asked).await {
                 Ok(place) => place,
                 Err(error) => {
                     self.discard(head).await?;
@@ -323,6 +323,21 @@ impl Session {
         let name = head.command.map_or("a command", Command::name);
         let message = format!("unknown prepared statement given to {name}");
         self.refuse_command(head, &ErrPacket::new(ER_UNKNOWN_STMT_HANDLER, message)).await
+    }
+
+    /// As [`Self::place_ready`]; the connection knows the statement, unless its server refuses it.
+    async fn place_knowing(&mut self, id: u32, asked: &Asked) -> Result<Place, LeaseError> {
+        let mut tries = TRIES;
+        loop {
+            let place = self.place_ready(asked).await?;
+            if self.is_bound_to(place) || self.is_known(place, id) {
+                return Ok(place);
+            }
+            match Box::pin(self.learn(place, id)).await {
+                Ok(_) => return Ok(place),
+                Err(lost) => self.abandon(place, lost, &mut tries)?,
+            }
+        }
     }
 
     /// Makes sure that a server knows a statement. `false`: it does not, and the client was told.

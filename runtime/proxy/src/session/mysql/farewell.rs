@@ -55,6 +55,7 @@ pub(super) fn lease(error: &LeaseError) -> ErrPacket {
         LeaseError::Dial { source, .. } if source.is_server_fault() => {
             ErrPacket::new(CR_CONN_HOST, format!("tidegate: {error}"))
         }
+        LeaseError::Lost { .. } => ErrPacket::new(CR_SERVER_LOST, format!("tidegate: {error}")),
         LeaseError::Dial { .. } => ErrPacket::new(ER_UNKNOWN, format!("tidegate: {error}")),
     }
 }

@@ -86,7 +86,7 @@ impl Session {
         outgoing: Outgoing,
         expect: Expect,
     ) -> Result<(), End> {
-        let place = match self.place(&asked).await {
+        let place = match self.place_ready(&asked).await {
             Ok(place) => place,
             Err(error) => {
                 self.drain(&outgoing).await?;

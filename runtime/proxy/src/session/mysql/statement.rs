@@ -25,6 +25,9 @@ use crate::listener::Finished;
 use crate::pool::{Borrower, Identity, LeaseError, ServerLost, Settings, write_command};
 use crate::route::{Place, Route, route};
 
+/// So many connections may be lost before a statement could be sent on one.
+pub(super) const TRIES: u8 = 3;
+
 /// A statement between its arrival and its end.
 pub(super) struct Asked {
     pub(super) started: Instant,
@@ -153,6 +156,55 @@ impl Session {
             return Box::pin(self.place_after_write(target)).await;
         }
         self.place_at(target).await
+    }
+
+    /// As [`Self::place`]; the connection has heard what the session has said. One that is lost
+    /// before that is replaced, if nothing of the session lives there: nothing was sent yet that
+    /// could be carried out twice.
+    pub(super) async fn place_ready(&mut self, asked: &Asked) -> Result<Place, LeaseError> {
+        let mut tries = TRIES;
+        loop {
+            let place = self.place(asked).await?;
+            if self.is_bound_to(place) || !self.is_behind(place, asked.follows) {
+                return Ok(place);
+            }
+            match Box::pin(self.catch_up(place, asked.follows)).await {
+                Ok(()) => return Ok(place),
+                Err(lost) => self.abandon(place, lost, &mut tries)?,
+            }
+        }
+    }
+
+    /// What is on this connection cannot be had on another.
+    pub(super) fn is_bound_to(&self, place: Place) -> bool {
+        self.opaque
+            || [self.bonds.transaction, self.bonds.pin].contains(&Some(place))
+            || self.prepared.is_bound_to(place)
+    }
+
+    /// Gives up a connection that is lost, and on which nothing was sent that matters.
+    ///
+    /// # Errors
+    /// There are no tries left.
+    pub(super) fn abandon(
+        &mut self,
+        place: Place,
+        why: ServerLost,
+        tries: &mut u8,
+    ) -> Result<(), LeaseError> {
+        let server = self.leases.at(place).map(|held| Arc::clone(held.leased.server()));
+        self.leases.drop_at(place);
+        self.prepared.forget(place);
+        let address = server.as_ref().map_or("a server", |server| &server.address).to_owned();
+        if let Some(server) = server {
+            server.failed(&why);
+        }
+        *tries = tries.saturating_sub(1);
+        if *tries == 0 {
+            return Err(LeaseError::Lost { server: address, source: why });
+        }
+        debug!(session = self.context.id, server = %address, "lost before a statement: {why}");
+        Ok(())
     }
 
     pub(super) fn borrower(&self) -> Borrower<'_> {
