@@ -59,10 +59,6 @@ pub(crate) async fn accept(socket: TcpListener, listener: Arc<Listener>, stop: A
             continue;
         }
         let counted = listener.count();
-        let session = mysql::serve(Arc::clone(&listener), client, Arc::clone(&stop));
-        tokio::spawn(async move {
-            session.await;
-            drop(counted);
-        });
+        tokio::spawn(mysql::serve(Arc::clone(&listener), client, Arc::clone(&stop), counted));
     }
 }

@@ -8,7 +8,7 @@ use tidegate_config as config;
 use tidegate_hook::{Hooked, Hooks, ListenerId, Outcome, SessionContext, Target, Targets, Verdict};
 use tidegate_sql::{Dialect, Kind, digest_text};
 use tidegate_telemetry::{
-    KindLabel, ListenerMetrics, OutcomeLabel, QueryLog, QueryLogEntry, VerdictLabel,
+    KindLabel, ListenerMetrics, OpenSession, OutcomeLabel, QueryLog, QueryLogEntry, VerdictLabel,
 };
 use tracing::warn;
 
@@ -142,7 +142,7 @@ impl Listener {
     /// Sessions that are open, this one among them once it has been counted.
     pub(crate) fn count(self: &Arc<Self>) -> Counted {
         self.sessions.fetch_add(1, Ordering::Relaxed);
-        Counted(Arc::clone(self))
+        Counted { listener: Arc::clone(self), _open: self.metrics.session() }
     }
 
     pub(crate) fn sessions(&self) -> usize {
@@ -232,11 +232,14 @@ impl Listener {
 }
 
 /// Counts an open session until it is dropped.
-pub(crate) struct Counted(Arc<Listener>);
+pub(crate) struct Counted {
+    listener: Arc<Listener>,
+    _open: OpenSession,
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.listener.sessions.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -164,8 +164,9 @@ pub(crate) async fn promote_for_a_dead_primary<P: Programs>(mut pair: Pair<P>, s
     let (acknowledged, errors) = writers.stop().await;
     eprintln!("{acknowledged} rows, errors {errors:?}");
     assert_only(&errors, &["2003", "2013"]);
-    // What was on its way when the primary died may have been carried out or not.
-    assert!(errors.get("2013").is_none_or(|lost| *lost <= 4), "{errors:?}");
+    // What was on its way when the primary died may have been carried out or not. Its sockets die one
+    // after the other, so a writer may come upon two of them.
+    assert!(errors.get("2013").is_none_or(|lost| *lost <= 8), "{errors:?}");
     // Nor does it take over when it comes back as it was.
     pair.primary.start_again();
     tidegate.wait_for_log(&["a second server can be written to", &pair.primary.address()]);

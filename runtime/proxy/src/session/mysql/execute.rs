@@ -88,8 +88,8 @@ impl Session {
         asked: &Asked,
     ) -> Result<Option<Done>, End> {
         loop {
-            let packet = Packet::new(Command::StmtPrepare, b"", text);
-            if !self.begin(place, Outgoing::Packet(packet), asked).await? {
+            let mut packet = Outgoing::Packet(Packet::new(Command::StmtPrepare, b"", text));
+            if !self.begin(place, &mut packet, asked).await? {
                 return Ok(None);
             }
             match self.adopt(place, id).await {
@@ -175,12 +175,12 @@ impl Session {
             _ if self.has_attributes() => self.execution_with_attributes(place, id, head)?,
             _ => self.execution(place, id, head),
         };
-        let Some(outgoing) = outgoing else {
+        let Some(mut outgoing) = outgoing else {
             let message = "an execution of this kind or length cannot be sent to another server";
             let error = ErrPacket::new(ER_NET_PACKET_TOO_LARGE, message);
             return self.refuse_command(head, &error).await;
         };
-        if let Some(done) = self.run_at(place, outgoing, Expect::Results, &asked).await? {
+        if let Some(done) = self.run_at(place, &mut outgoing, Expect::Results, &asked).await? {
             let cursor =
                 done.summary.status.is_some_and(|s| s.contains(StatusFlags::CURSOR_EXISTS));
             self.bind(id, cursor.then_some(place), place);
@@ -234,7 +234,8 @@ impl Session {
         };
         self.patch_id(place, id, head);
         let asked = Asked::unasked(Kind::Read, Trace::None);
-        if let Some(done) = self.run_at(place, Outgoing::Frames(head), Expect::Rows, &asked).await?
+        if let Some(done) =
+            self.run_at(place, &mut Outgoing::Frames(head), Expect::Rows, &asked).await?
         {
             // Behind the last row nothing is bound to the connection any more.
             let last = done.summary.status.is_some_and(|s| s.contains(StatusFlags::LAST_ROW_SENT));
@@ -263,7 +264,7 @@ impl Session {
         };
         self.patch_id(place, id, head);
         let asked = Asked::unasked(Kind::Admin, Trace::None);
-        let done = self.run_at(place, Outgoing::Frames(head), Expect::Simple, &asked).await?;
+        let done = self.run_at(place, &mut Outgoing::Frames(head), Expect::Simple, &asked).await?;
         self.bind(id, None, place);
         if let Some(done) = done {
             self.settle(place, Kind::Admin, &Trace::None, &done);
@@ -467,7 +468,7 @@ impl Session {
 
     async fn send_long_data(&mut self, place: Place, id: u32, head: Head) -> Result<bool, End> {
         self.patch_id(place, id, head);
-        let sent = self.send_at(place, Outgoing::Frames(head)).await?.is_ok();
+        let sent = self.send_at(place, &mut Outgoing::Frames(head)).await?.is_ok();
         if !sent {
             self.leases.drop_at(place);
             self.prepared.forget(place);

@@ -42,7 +42,7 @@ impl Session {
         let id = argument.map(|id| u32::from_le_bytes(*id)).filter(|id| *id >= FIRST_ID);
         let Some(id) = id else {
             let asked = Asked::unasked(Kind::Admin, Trace::None);
-            return self.carry_out(asked, Outgoing::Frames(head), Expect::Simple).await;
+            return self.carry_out(&asked, &mut Outgoing::Frames(head), Expect::Simple).await;
         };
         self.discard(head).await?;
         self.kill(Kill { id, only_query: false }).await

@@ -49,7 +49,7 @@ use self::prepared::Prepared;
 use self::state::Counts;
 use self::written::AllWritten;
 use crate::conn::Conn;
-use crate::listener::Listener;
+use crate::listener::{Counted, Listener};
 use crate::pool::{Identity, Settings};
 use crate::route::{Bonds, Place};
 use crate::sessions::Listed;
@@ -128,12 +128,22 @@ pub(crate) struct Session {
     reply_sequence: u8,
 }
 
-/// Serves one client from its first byte to its last.
-pub(crate) async fn serve(listener: Arc<Listener>, socket: TcpStream, stop: Arc<Stop>) {
-    let _open = listener.metrics().session();
-    if let Some(mut session) = Box::pin(login::login(&listener, socket, &stop)).await {
-        let end = session.run(&stop).await;
-        Box::pin(session.close(&end)).await;
+/// Serves one client from its first byte to its last; `counted` is dropped then.
+///
+/// The login has a task of its own, which is larger than that of a session and short-lived: the next
+/// login finds its memory free, and sessions, which stay, lie side by side.
+pub(crate) async fn serve(
+    listener: Arc<Listener>,
+    socket: TcpStream,
+    stop: Arc<Stop>,
+    counted: Counted,
+) {
+    if let Some(mut session) = login::login(&listener, socket, &stop).await {
+        tokio::spawn(async move {
+            let end = session.run(&stop).await;
+            Box::pin(session.close(&end)).await;
+            drop(counted);
+        });
     }
 }
 

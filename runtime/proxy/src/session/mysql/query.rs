@@ -36,7 +36,7 @@ impl Session {
             self.discard(head).await?;
             return self.answer(&asked, &counted, Form::Text).await;
         }
-        let outgoing = match &asked.verdict.rewrite {
+        let mut outgoing = match &asked.verdict.rewrite {
             None => {
                 if head.is_whole() {
                     self.mirror(&asked, head.argument(&self.client.inbox));
@@ -51,7 +51,7 @@ impl Session {
                 Outgoing::Packet(packet)
             }
         };
-        self.carry_out(asked, outgoing, Expect::Results).await
+        self.carry_out(&asked, &mut outgoing, Expect::Results).await
     }
 
     /// `COM_INIT_DB`: as `USE`, and nobody is asked.
@@ -60,7 +60,7 @@ impl Session {
         let name = String::from_utf8_lossy(argument).into_owned();
         let trace = used(Command::InitDb, argument, name.into());
         let asked = Asked::unasked(Kind::SessionState, trace);
-        self.carry_out(asked, Outgoing::Frames(head), Expect::Simple).await
+        self.carry_out(&asked, &mut Outgoing::Frames(head), Expect::Simple).await
     }
 
     /// `COM_SET_OPTION`: whether a text may hold several statements.
@@ -70,32 +70,32 @@ impl Session {
         let entry = Entry { command: Command::SetOption, argument, names, constant: true };
         let trace = Trace::Said { entry: std::sync::Arc::new(entry), database: None };
         let asked = Asked::unasked(Kind::SessionState, trace);
-        self.carry_out(asked, Outgoing::Frames(head), Expect::Simple).await
+        self.carry_out(&asked, &mut Outgoing::Frames(head), Expect::Simple).await
     }
 
     /// A command that leaves nothing behind.
     pub(super) async fn plain(&mut self, head: Head, expect: Expect) -> Result<(), End> {
         let asked = Asked::unasked(Kind::Admin, Trace::None);
-        self.carry_out(asked, Outgoing::Frames(head), expect).await
+        self.carry_out(&asked, &mut Outgoing::Frames(head), expect).await
     }
 
     /// Chooses a connection, sends, relays, and takes note of how it went.
     pub(super) async fn carry_out(
         &mut self,
-        asked: Asked,
-        outgoing: Outgoing,
+        asked: &Asked,
+        outgoing: &mut Outgoing,
         expect: Expect,
     ) -> Result<(), End> {
-        let place = match self.place_ready(&asked).await {
+        let place = match self.place_ready(asked).await {
             Ok(place) => place,
             Err(error) => {
-                self.drain(&outgoing).await?;
-                return self.refuse(&asked, &error).await;
+                self.drain(outgoing).await?;
+                return self.refuse(asked, &error).await;
             }
         };
-        if let Some(done) = self.run_at(place, outgoing, expect, &asked).await? {
+        if let Some(done) = self.run_at(place, outgoing, expect, asked).await? {
             self.settle(place, asked.kind, &asked.trace, &done);
-            self.finish_done(&asked, place, &done);
+            self.finish_done(asked, place, &done);
         }
         Ok(())
     }

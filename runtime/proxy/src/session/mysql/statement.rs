@@ -243,7 +243,7 @@ impl Session {
     pub(super) async fn run_at(
         &mut self,
         place: Place,
-        outgoing: Outgoing,
+        outgoing: &mut Outgoing,
         expect: Expect,
         asked: &Asked,
     ) -> Result<Option<Done>, End> {
@@ -257,13 +257,13 @@ impl Session {
     pub(super) async fn begin(
         &mut self,
         place: Place,
-        outgoing: Outgoing,
+        outgoing: &mut Outgoing,
         asked: &Asked,
     ) -> Result<bool, End> {
         if self.is_behind(place, asked.follows)
             && let Err(lost) = Box::pin(self.catch_up(place, asked.follows)).await
         {
-            self.drain(&outgoing).await?;
+            self.drain(outgoing).await?;
             Box::pin(self.lost(place, asked, &lost, Some(self.reply_sequence))).await?;
             return Ok(false);
         }
@@ -278,7 +278,7 @@ impl Session {
     pub(super) async fn send_at(
         &mut self,
         place: Place,
-        mut outgoing: Outgoing,
+        outgoing: &mut Outgoing,
     ) -> Result<Result<(), std::io::Error>, End> {
         let max = self.listener.config().max_packet;
         let Some(held) = self.leases.at(place) else {
@@ -554,14 +554,14 @@ struct Sent {
 async fn send(
     client: &mut Conn,
     server: &mut Conn,
-    outgoing: Outgoing,
+    outgoing: &Outgoing,
     pending: &mut BytesMut,
     max: usize,
 ) -> Result<Sent, End> {
     let (head, outcome) = match outgoing {
         Outgoing::Packet(Packet { bytes, sequence, .. }) => {
-            let outcome = send_with(server, pending, &bytes).await;
-            return Ok(Sent { sequence, last: None, outcome });
+            let outcome = send_with(server, pending, bytes).await;
+            return Ok(Sent { sequence: *sequence, last: None, outcome });
         }
         Outgoing::Frames(head) => {
             let framed = head.framed();
@@ -570,12 +570,12 @@ async fn send(
             client.inbox.consume(framed);
             (head, outcome)
         }
-        Outgoing::Head(bytes, head) => (head, send_with(server, pending, &bytes).await),
+        Outgoing::Head(bytes, head) => (head, send_with(server, pending, bytes).await),
     };
     if head.is_whole() {
         return Ok(Sent { sequence: 1, last: None, outcome });
     }
-    Box::pin(stream(client, server, &head, max, outcome)).await
+    Box::pin(stream(client, server, head, max, outcome)).await
 }
 
 /// Sends what is still to come of a command, piece by piece.
