@@ -174,6 +174,10 @@ impl Listener {
         let Finished { outcome, place, verdict, .. } = finished;
         let label = outcome_label(outcome);
         self.metrics.statement(kind_label(outcome.kind), label, outcome.duration);
+        let annotations = verdict.annotations.as_deref();
+        if let Some(trace) = annotations.and_then(|notes| notes.trace_id.as_deref()) {
+            self.metrics.traced(trace, outcome.duration);
+        }
         let wanted = self.hooks().wanted(self.id);
         if wanted.contains(Hooked::SQL) {
             self.metrics.verdict(verdict_label(verdict));

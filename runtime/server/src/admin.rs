@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -39,10 +39,18 @@ struct Limits {
 /// Answers whether something holds, and if it does not, why.
 pub(crate) type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
+/// How metrics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Prometheus,
+    /// With exemplars.
+    OpenMetrics,
+}
+
 /// What the admin interface asks. The functions are called on its thread and must not block.
 pub(crate) struct AdminState {
-    /// Everything in Prometheus's text format.
-    pub(crate) metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// Everything in Prometheus's text format, or in that of OpenMetrics.
+    pub(crate) metrics: Box<dyn Fn(Format) -> String + Send + Sync>,
     /// Whether the process has done what it does once, at the start.
     pub(crate) started: Check,
     /// Whether clients should be sent here now.
@@ -142,6 +150,7 @@ fn answer(state: &AdminState, request: &Request<Incoming>) -> Response<Full<Byte
         "/livez" => |_| text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" => |state| health((state.ready)()),
         "/startupz" => |state| health((state.started)()),
+        "/metrics" if wants_open_metrics(request) => open_metrics,
         "/metrics" => metrics,
         "/plugins" => plugins,
         _ => return text(StatusCode::NOT_FOUND, format!("no {path} here\n{INDEX}")),
@@ -164,7 +173,19 @@ fn health(check: Result<(), String>) -> Response<Full<Bytes>> {
 }
 
 fn metrics(state: &AdminState) -> Response<Full<Bytes>> {
-    response(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", (state.metrics)())
+    let text = (state.metrics)(Format::Prometheus);
+    response(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+}
+
+fn open_metrics(state: &AdminState) -> Response<Full<Bytes>> {
+    let text = (state.metrics)(Format::OpenMetrics);
+    response(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text)
+}
+
+/// Prometheus names it first, with the others behind it.
+fn wants_open_metrics(request: &Request<Incoming>) -> bool {
+    let accepted = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.into_iter().any(|value| value.contains("application/openmetrics-text"))
 }
 
 fn plugins(state: &AdminState) -> Response<Full<Bytes>> {

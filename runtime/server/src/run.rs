@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use crate::admin::{self, AdminState};
+use crate::admin::{self, AdminState, Format};
 use crate::exit::Exit;
 
 /// Serves until it is told to stop.
@@ -121,7 +121,10 @@ fn state(
     let (proxy, plugins) = (Arc::clone(proxy), plugins.cloned());
     let telemetry = Arc::clone(telemetry);
     AdminState {
-        metrics: Box::new(move || telemetry.render()),
+        metrics: Box::new(move |format| match format {
+            Format::Prometheus => telemetry.render(),
+            Format::OpenMetrics => telemetry.render_open(),
+        }),
         started: Box::new(|| Ok(())),
         ready: Box::new(move || proxy.ready()),
         plugins: Box::new(move || {

@@ -29,10 +29,22 @@ pub(crate) const BOUNDS: [u64; 17] = [
     10_000_000_000,
 ];
 
+/// One for each bound and one for what is beyond.
+pub(crate) const BUCKETS: usize = BOUNDS.len() + 1;
+
+/// The one that a duration falls into.
+pub(crate) fn bucket(duration: Duration) -> usize {
+    let nanoseconds = nanoseconds(duration);
+    BOUNDS.partition_point(|bound| *bound < nanoseconds)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[derive(Debug, Default)]
 struct Cells {
-    /// One for each bound and one for what is beyond.
-    counts: [AtomicU64; BOUNDS.len() + 1],
+    counts: [AtomicU64; BUCKETS],
     nanoseconds: AtomicU64,
 }
 
@@ -47,12 +59,10 @@ impl Histogram {
 
     #[inline]
     pub(crate) fn observe(&self, duration: Duration) {
-        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.partition_point(|bound| *bound < nanoseconds);
         let cells = self.0.mine();
         // At most `BOUNDS.len()`, and there is one cell more than bounds.
-        cells.counts[bucket].fetch_add(1, Ordering::Relaxed);
-        cells.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        cells.counts[bucket(duration)].fetch_add(1, Ordering::Relaxed);
+        cells.nanoseconds.fetch_add(nanoseconds(duration), Ordering::Relaxed);
     }
 
     /// What has been observed, as Prometheus wants it: each bucket includes those below it.

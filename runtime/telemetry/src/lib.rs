@@ -5,10 +5,12 @@
 //! `docs/observability.md` says what all of it means.
 
 mod collect;
+mod exemplars;
 mod histogram;
 mod labels;
 mod listener;
 mod logging;
+mod open_metrics;
 mod query_log;
 mod registry;
 mod server;

@@ -53,6 +53,11 @@ impl ListenerMetrics {
         self.traffic.statement(kind, outcome, duration);
     }
 
+    /// A statement of this trace took so long: an exemplar.
+    pub fn traced(&self, trace_id: &str, duration: Duration) {
+        self.traffic.traced(trace_id, duration);
+    }
+
     /// The plugins were asked about a statement and this was their answer.
     #[inline]
     pub fn verdict(&self, verdict: VerdictLabel) {
@@ -106,7 +111,7 @@ impl ListenerVecs {
                 &["listener"],
             )?,
             sessions_total: counters(
-                "tidegate_sessions_total",
+                "tidegate_sessions_opened_total",
                 "Client connections accepted.",
                 &["listener"],
             )?,
@@ -132,6 +137,10 @@ impl ListenerVecs {
             )?,
             traffic,
         })
+    }
+
+    pub(crate) fn exemplar(&self, name: &str, labels: &str, bucket: usize) -> Option<String> {
+        self.traffic.exemplar(name, labels, bucket)
     }
 
     /// The handles of one listener.
@@ -166,7 +175,7 @@ mod tests {
         let text = telemetry.render();
         for line in [
             r#"tidegate_sessions{listener="orders"} 1"#,
-            r#"tidegate_sessions_total{listener="orders"} 2"#,
+            r#"tidegate_sessions_opened_total{listener="orders"} 2"#,
             r#"tidegate_logins_total{listener="orders",result="denied"} 1"#,
             r#"tidegate_logins_total{listener="orders",result="ok"} 0"#,
             r#"tidegate_session_failures_total{listener="orders",reason="login"} 1"#,

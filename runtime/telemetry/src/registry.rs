@@ -11,6 +11,7 @@ use prometheus::{
 use crate::collect::seconds;
 use crate::histogram::BOUNDS;
 use crate::listener::{ListenerMetrics, ListenerVecs};
+use crate::open_metrics;
 use crate::server::{ServerMetrics, ServerVecs};
 
 /// The metrics of the process.
@@ -71,6 +72,14 @@ impl Telemetry {
             tracing::error!(%error, "metrics are incomplete");
         }
         text
+    }
+
+    /// The same in the text format of OpenMetrics, with exemplars of statements that have a trace.
+    #[must_use]
+    pub fn render_open(&self) -> String {
+        open_metrics::from_text(&self.render(), |name, labels, bucket| {
+            self.listeners.exemplar(name, labels, bucket)
+        })
     }
 }
 
@@ -143,6 +152,24 @@ mod tests {
                 assert!(!name.contains(unit), "{name}: base units");
             }
         }
+    }
+
+    #[test]
+    fn names_stay_different_where_counters_lose_their_ending() {
+        let telemetry = Telemetry::new().unwrap();
+        telemetry.listener("orders").traced("job-7", std::time::Duration::from_millis(3));
+        telemetry.server("orders", "db:3306");
+        let text = telemetry.render_open();
+        let described = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let mut names: Vec<&str> = described.filter_map(|line| line.split(' ').next()).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        let bucket = "tidegate_statement_duration_seconds_bucket{listener=\"orders\",le=\"0.005\"}";
+        let line = text.lines().find(|line| line.starts_with(bucket)).unwrap();
+        assert!(line.contains("# {trace_id=\"job-7\"} 0.003 "), "{line}");
+        assert!(text.ends_with("\n# EOF\n"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
 use crate::collect::{counter, counters, describe, histogram, histograms};
+use crate::exemplars::Exemplars;
 use crate::histogram::Histogram;
 use crate::labels::{KindLabel, OutcomeLabel, VerdictLabel};
 use crate::sharded::Sharded;
@@ -18,6 +19,7 @@ use crate::sharded::Sharded;
 pub(crate) struct Traffic {
     cells: Sharded<Cells>,
     durations: Histogram,
+    exemplars: Exemplars,
 }
 
 /// What one thread has counted.
@@ -31,7 +33,11 @@ struct Cells {
 
 impl Traffic {
     fn new() -> Self {
-        Self { cells: Sharded::new(Cells::default), durations: Histogram::new() }
+        Self {
+            cells: Sharded::new(Cells::default),
+            durations: Histogram::new(),
+            exemplars: Exemplars::default(),
+        }
     }
 
     #[inline]
@@ -39,6 +45,11 @@ impl Traffic {
         let cell = &self.cells.mine().statements[kind.index()][outcome.index()];
         cell.fetch_add(1, Ordering::Relaxed);
         self.durations.observe(duration);
+    }
+
+    /// A statement of this trace took so long.
+    pub(crate) fn traced(&self, trace_id: &str, duration: Duration) {
+        self.exemplars.offer(trace_id, duration);
     }
 
     #[inline]
@@ -102,6 +113,16 @@ impl TrafficCollector {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let traffic = listeners.entry(name.to_owned()).or_insert_with(|| Traffic::new().into());
         Arc::clone(traffic)
+    }
+
+    /// A statement in this bucket of the histogram with these labels.
+    pub(crate) fn exemplar(&self, name: &str, labels: &str, bucket: usize) -> Option<String> {
+        if name != self.durations.fq_name {
+            return None;
+        }
+        let listener = labels.strip_prefix("listener=\"")?.strip_suffix('"')?;
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.get(listener)?.exemplars.text(bucket)
     }
 
     fn statements(&self, listener: &str, traffic: &Traffic) -> Vec<proto::Metric> {

@@ -26,7 +26,10 @@ impl Server {
         let ready = Arc::new(AtomicBool::new(false));
         let is_ready = Arc::clone(&ready);
         let state = AdminState {
-            metrics: Box::new(|| "tidegate_sessions 1\n".to_owned()),
+            metrics: Box::new(|format| match format {
+                Format::Prometheus => "tidegate_sessions 1\n".to_owned(),
+                Format::OpenMetrics => "tidegate_sessions 1\n# EOF\n".to_owned(),
+            }),
             started: Box::new(|| Ok(())),
             ready: Box::new(move || match is_ready.load(Ordering::Relaxed) {
                 true => Ok(()),
@@ -47,8 +50,14 @@ impl Server {
 
     /// Status, head and body of what is answered to `method path`.
     async fn ask(&self, method: &str, path: &str) -> (u16, String, String) {
+        self.ask_with(method, path, "").await
+    }
+
+    /// The same with more lines in the head.
+    async fn ask_with(&self, method: &str, path: &str, head: &str) -> (u16, String, String) {
         let mut stream = self.connect().await;
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -64,6 +73,17 @@ async fn metrics_are_in_prometheus_format() {
     assert_eq!((status, body.as_str()), (200, "tidegate_sessions 1\n"));
     assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
     assert!(head.contains("cache-control: no-store"), "{head}");
+}
+
+#[tokio::test]
+async fn whoever_wants_open_metrics_gets_them() {
+    let server = Server::start().await;
+    let accept = "accept: application/openmetrics-text;version=1.0.0;q=0.6,text/plain;q=0.3\r\n";
+    let (status, head, body) = server.ask_with("GET", "/metrics", accept).await;
+    assert_eq!((status, body.as_str()), (200, "tidegate_sessions 1\n# EOF\n"));
+    assert!(head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{head}");
+    let (_, _, body) = server.ask_with("GET", "/metrics", "accept: text/plain\r\n").await;
+    assert_eq!(body, "tidegate_sessions 1\n");
 }
 
 #[tokio::test]
