@@ -9,6 +9,8 @@
 
 pub mod cancel_key;
 pub mod frame;
+pub mod message;
+pub mod sqlstate;
 pub mod startup;
 mod text;
 pub mod version;
@@ -19,9 +21,9 @@ mod cuts {
     use tidegate_wire::Violation;
 
     /// Any part of what is decoded must be refused, and nothing may panic.
-    pub(crate) fn are_refused<T: std::fmt::Debug>(
-        whole: &[u8],
-        decode: impl Fn(&[u8]) -> Result<T, Violation>,
+    pub(crate) fn are_refused<'a, T: std::fmt::Debug>(
+        whole: &'a [u8],
+        decode: impl Fn(&'a [u8]) -> Result<T, Violation>,
     ) {
         decode(whole).unwrap();
         for cut in 0..whole.len() {
