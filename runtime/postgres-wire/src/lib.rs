@@ -15,6 +15,7 @@ pub mod downstream;
 pub mod frame;
 pub mod message;
 pub mod parameters;
+pub mod relay;
 pub mod sqlstate;
 pub mod startup;
 mod text;

@@ -27,6 +27,7 @@ pub use authentication::{Authentication, Mechanisms, write_response};
 pub use bind::Bind;
 pub use command_complete::CommandComplete;
 pub use data_row::DataRow;
+pub(crate) use error_response::sqlstate_of;
 pub use error_response::{ErrorResponse, Field, Severity};
 pub use execute::Execute;
 pub use negotiate_protocol_version::NegotiateProtocolVersion;

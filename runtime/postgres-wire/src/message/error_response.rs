@@ -112,7 +112,7 @@ impl ErrorResponse {
     /// [`INTERNAL_ERROR`], which says nothing, if it has none.
     #[must_use]
     pub fn sqlstate(&self) -> SqlState {
-        sqlstate(&self.fields)
+        sqlstate_of(&self.fields)
     }
 
     /// For people. What is not UTF-8 is replaced.
@@ -130,7 +130,7 @@ impl ErrorResponse {
 }
 
 /// The state in the fields of an error, of which the end may not have come.
-pub(crate) fn sqlstate(fields: &[u8]) -> SqlState {
+pub(crate) fn sqlstate_of(fields: &[u8]) -> SqlState {
     let code = find(fields, Field::SqlState).and_then(|code| code.try_into().ok());
     code.map_or(INTERNAL_ERROR, SqlState)
 }
