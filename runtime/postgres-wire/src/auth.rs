@@ -8,6 +8,7 @@ pub mod md5;
 mod saslprep;
 pub mod scram;
 mod stored;
+pub mod userlist;
 mod verifier;
 
 use std::fmt;

@@ -1,5 +1,7 @@
 //! Settings of a session that its server tells.
 
+use std::fmt;
+
 use tidegate_wire::Violation;
 
 use crate::message::ParameterStatus;
@@ -8,7 +10,7 @@ use crate::message::ParameterStatus;
 const BYTES_MAX: usize = 64 << 10;
 
 /// The last value of each setting, in the order in which they were first told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Parameters {
@@ -48,6 +50,14 @@ impl Parameters {
     }
 }
 
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        let entries = self.0.iter().map(|(name, value)| (shown(name), shown(value)));
+        f.debug_map().entries(entries).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +71,7 @@ mod tests {
         }
         assert_eq!(parameters.get("TimeZone"), Some(&b"CET"[..]));
         assert_eq!(parameters.get("timezone"), None);
+        assert_eq!(format!("{parameters:?}"), r#"{"TimeZone": "CET", "DateStyle": "ISO"}"#);
         let names: Vec<_> = parameters.iter().map(|status| status.name).collect();
         assert_eq!(names, [&b"TimeZone"[..], b"DateStyle"]);
     }

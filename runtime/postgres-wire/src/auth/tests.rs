@@ -52,6 +52,19 @@ fn what_servers_store_is_understood() {
 }
 
 #[test]
+fn a_list_of_users_may_hold_anything() {
+    let parse = |text| Verifier::parse_unlabelled(text, "app", Flow::Md5, &key());
+    assert!(matches!(parse(SCRAM[0].0), Verifier::Stored(Stored::Scram(_))));
+    assert!(matches!(parse(MD5), Verifier::Stored(Stored::Md5(_))));
+    assert!(matches!(parse(""), Verifier::Unknown(Flow::Md5)));
+    let password = parse("md5 is what it begins with").check_password("app", b"md5 is what");
+    assert_eq!(password, None);
+    let password = &b"md5 is what it begins with"[..];
+    let checked = parse("md5 is what it begins with").check_password("app", password);
+    assert_eq!(checked, Some(Credential::password(password)));
+}
+
+#[test]
 fn what_is_of_no_use_is_refused() {
     let valid = SCRAM[0].0;
     for wrong in [

@@ -61,6 +61,18 @@ impl Verifier {
         Self::Password { password: Zeroizing::new(password.to_vec()), stored }
     }
 
+    /// From a text that somebody has put down without saying what it is, as in a
+    /// [list of users](super::userlist): what servers store, or a password. Nobody logs in with
+    /// an empty one.
+    #[must_use]
+    pub fn parse_unlabelled(text: &str, user: &str, flow: Flow, key: &DecoyKey) -> Self {
+        match Stored::parse(text) {
+            Ok(stored) => Self::Stored(stored),
+            Err(_) if text.is_empty() => Self::Unknown(flow),
+            Err(_) => Self::password(text.as_bytes(), user, flow, key),
+        }
+    }
+
     /// How clients are led; `None` if they are asked for nothing. An unknown user is best given the
     /// flow of the users that are known.
     #[must_use]
