@@ -8,6 +8,7 @@ use tidegate_wire::{Reader, Violation};
 use zeroize::Zeroizing;
 
 use crate::frame;
+use crate::version::ProtocolVersion;
 
 /// Of a secret, in bytes. PostgreSQL itself makes them of 4, and of 32 since 18.
 const SECRET_LEN_MIN: usize = 4;
@@ -24,8 +25,13 @@ impl CancelKey {
     /// The tag of `BackendKeyData`.
     pub const TAG: u8 = b'K';
 
-    /// With protocol 3.0 a secret has 4 bytes.
-    ///
+    /// A key of our own, for a client that speaks this version. `random` is new for each.
+    #[must_use]
+    pub fn generate(version: ProtocolVersion, process_id: u32, random: &[u8; 32]) -> Self {
+        let len = if version.has_long_keys() { random.len() } else { SECRET_LEN_MIN };
+        Self { process_id, secret: Zeroizing::new(random[..len].to_vec()) }
+    }
+
     /// # Errors
     /// A violation if the secret has less than 4 or more than 256 bytes.
     pub fn new(process_id: u32, secret: &[u8]) -> Result<Self, Violation> {
@@ -92,6 +98,13 @@ mod tests {
             assert_eq!(out[..5], [b'K', 0, 0, u8::from(len == 256), (8 + len).to_le_bytes()[0]]);
             assert_eq!(CancelKey::decode(&out[5..]).unwrap(), key);
         }
+    }
+
+    #[test]
+    fn older_clients_get_short_ones() {
+        let generate = |version| CancelKey::generate(version, 7, &[9; 32]);
+        assert_eq!(generate(ProtocolVersion::V3_0), CancelKey::new(7, &[9; 4]).unwrap());
+        assert_eq!(generate(ProtocolVersion::V3_2), CancelKey::new(7, &[9; 32]).unwrap());
     }
 
     #[test]

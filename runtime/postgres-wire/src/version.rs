@@ -28,7 +28,7 @@ impl ProtocolVersion {
         u32::from(self.major) << 16 | u32::from(self.minor)
     }
 
-    /// Whether a key for cancelling may be longer than 4 bytes. Older clients would read no further.
+    /// Whether a key for cancelling may be longer than 4 bytes. Older clients break off over one.
     #[must_use]
     pub fn has_long_keys(self) -> bool {
         self >= Self::V3_2

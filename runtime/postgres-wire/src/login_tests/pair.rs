@@ -278,6 +278,5 @@ fn let_in(login: &Login, out: &mut BytesMut) {
 }
 
 pub(super) fn cancel_key(version: ProtocolVersion) -> CancelKey {
-    let len = if version.has_long_keys() { 32 } else { 4 };
-    CancelKey::new(4711, &vec![9; len]).unwrap()
+    CancelKey::generate(version, 4711, &[9; 32])
 }
