@@ -40,11 +40,19 @@ pub use row_description::{Column, row_description};
 pub use sasl_initial_response::SaslInitialResponse;
 pub use target::Target;
 
+/// What encoders have written.
 #[cfg(test)]
-fn payload(encode: impl FnOnce(&mut bytes::BytesMut)) -> Vec<u8> {
-    let mut out = bytes::BytesMut::new();
-    encode(&mut out);
-    let message = crate::frame::next_message(&mut out, usize::MAX).unwrap().unwrap();
-    assert!(out.is_empty(), "one message");
-    message.payload.to_vec()
+mod written {
+    use bytes::BytesMut;
+
+    use crate::frame;
+
+    /// The payload of the one message.
+    pub(super) fn payload(encode: impl FnOnce(&mut BytesMut)) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        encode(&mut out);
+        let message = frame::next_message(&mut out, usize::MAX).unwrap().unwrap();
+        assert!(out.is_empty(), "one message");
+        message.payload.to_vec()
+    }
 }

@@ -91,7 +91,7 @@ pub fn write_response(out: &mut BytesMut, response: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload;
+    use super::super::written::payload;
     use super::*;
 
     #[test]

@@ -62,7 +62,7 @@ impl<'a> Iterator for DataRow<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload;
+    use super::super::written::payload;
     use super::*;
     use crate::cuts;
 

@@ -162,23 +162,23 @@ impl std::error::Error for ErrorResponse {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload;
+    use super::super::written::payload;
     use super::*;
     use crate::cuts;
     use crate::sqlstate::{INVALID_PASSWORD, READ_ONLY_SQL_TRANSACTION};
 
-    /// PostgreSQL 15, `INSERT` on a replica.
-    const CAPTURED: &[u8] = b"SERROR\0VERROR\0C25006\0Mcannot execute INSERT in a read-only transaction\0Futility.c\0L411\0RPreventCommandIfReadOnly\0\0";
+    /// PostgreSQL 15, `CREATE TABLE` where nothing may be written.
+    const CAPTURED: &[u8] = b"SERROR\0VERROR\0C25006\0Mcannot execute CREATE TABLE in a read-only transaction\0Futility.c\0L414\0RPreventCommandIfReadOnly\0\0";
 
     #[test]
     fn every_field_is_kept() {
         let error = ErrorResponse::decode(CAPTURED).unwrap();
         assert_eq!(error.sqlstate(), READ_ONLY_SQL_TRANSACTION);
-        assert_eq!(error.message(), "cannot execute INSERT in a read-only transaction");
+        assert_eq!(error.message(), "cannot execute CREATE TABLE in a read-only transaction");
         assert!(!error.is_fatal() && error.field(Field::Hint).is_none());
         assert_eq!(payload(|out| error.encode(out)), CAPTURED);
         cuts::are_refused(CAPTURED, ErrorResponse::decode);
-        let shown = "ERROR:  25006: cannot execute INSERT in a read-only transaction";
+        let shown = "ERROR:  25006: cannot execute CREATE TABLE in a read-only transaction";
         assert_eq!(error.to_string(), shown);
     }
 

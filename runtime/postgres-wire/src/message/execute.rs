@@ -33,7 +33,7 @@ impl<'a> Execute<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload;
+    use super::super::written::payload;
     use super::*;
     use crate::cuts;
 

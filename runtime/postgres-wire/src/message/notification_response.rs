@@ -36,7 +36,7 @@ impl<'a> NotificationResponse<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload;
+    use super::super::written::payload;
     use super::*;
     use crate::cuts;
 

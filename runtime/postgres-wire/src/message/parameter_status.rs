@@ -32,7 +32,7 @@ impl<'a> ParameterStatus<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload;
+    use super::super::written::payload;
     use super::*;
     use crate::cuts;
 

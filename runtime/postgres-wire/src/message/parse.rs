@@ -48,7 +48,7 @@ impl<'a> Parse<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload;
+    use super::super::written::payload;
     use super::*;
     use crate::cuts;
 

@@ -47,7 +47,7 @@ impl ReadyForQuery {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload;
+    use super::super::written::payload;
     use super::*;
 
     #[test]

@@ -43,7 +43,7 @@ pub fn row_description(columns: &[Column], out: &mut BytesMut) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload;
+    use super::super::written::payload;
     use super::*;
 
     #[test]

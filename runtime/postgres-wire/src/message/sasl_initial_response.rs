@@ -42,7 +42,7 @@ impl<'a> SaslInitialResponse<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payload;
+    use super::super::written::payload;
     use super::*;
     use crate::cuts;
 

@@ -51,8 +51,7 @@ targets! {
 }
 
 /// Of psql 15.
-const STARTUP: &[u8] =
-    b"\0\x03\0\0user\0app\0database\0shop\0application_name\0psql\0client_encoding\0UTF8\0\0";
+const STARTUP: &[u8] = b"\0\x03\0\0user\0app\0database\0shop\0application_name\0psql\0\0";
 
 /// A wrong proof, and no encryption of either kind.
 const SCRAM_LOGIN: &[u8] = b"\0\0\0\0\x08\x04\xd2\x160\0\0\0\x08\x04\xd2\x16/\0\0\0K\0\x03\0\0user\0app\0database\0shop\0application_name\0psql\0client_encoding\0UTF8\0\0p\0\0\0!SCRAM-SHA-256\0\0\0\0\x0bn,,n=,r=abcp\0\0\0Wc=biws,r=abcYSBzZXJ2ZXIncyBub25jZS4u,p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
