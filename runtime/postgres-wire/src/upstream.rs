@@ -80,7 +80,8 @@ pub enum Step {
     AskedForTls(ExpectTlsAnswer),
     /// Go on with TLS, then resume.
     UpgradeTls(UpgradeTls),
-    /// Send what is in `out`, and give the server's next message to this.
+    /// Send what is in `out`, which may hold the password and is to be wiped, and give the server's
+    /// next message to this.
     Continue(ExpectVerdict),
     Ready(Session),
 }

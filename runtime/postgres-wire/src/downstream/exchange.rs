@@ -76,15 +76,13 @@ impl Exchange {
         let Some(flow) = verifier.flow() else {
             return Auth::Accepted(Accepted { credential: Credential::Nothing });
         };
+        let flow = if self.cleartext { Flow::Cleartext } else { flow };
         let (request, awaited) = match flow {
+            Flow::Cleartext if !self.tls => return Auth::Denied(Refusal::tls_needed(&self.user)),
             Flow::Cleartext => (Authentication::CleartextPassword, Awaited::Password),
-            _ if self.cleartext => (Authentication::CleartextPassword, Awaited::Password),
             Flow::Md5 => (Authentication::Md5Password { salt: self.salt }, Awaited::Md5),
             Flow::Scram { .. } => (Authentication::Sasl(self.mechanisms()), Awaited::Mechanism),
         };
-        if matches!(awaited, Awaited::Password) && !self.tls {
-            return Auth::Denied(Refusal::tls_needed(&self.user));
-        }
         request.encode(out);
         Auth::Continue(ExpectProof::new(self, awaited, verifier))
     }

@@ -17,6 +17,9 @@ use tidegate_wire::Violation;
 
 use crate::message::tag::{backend, frontend};
 
+/// So many requests may wait for their answers. Drivers send some hundreds at once.
+const OWED_MAX: usize = 1 << 14;
+
 /// What a client sends that a server answers, or that ends something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -150,6 +153,10 @@ impl Pipeline {
 
     pub(super) fn is_empty(&self) -> bool {
         self.owed.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.owed.len() >= OWED_MAX
     }
 
     pub(super) fn is_unsynced(&self) -> bool {

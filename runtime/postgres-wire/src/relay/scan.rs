@@ -160,6 +160,13 @@ impl Scanner {
         }
     }
 
+    /// So many requests wait for their answers that the client should not be read from, until some
+    /// have got them. It could fill the memory else, with requests that are ours to answer.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.pipeline.is_full()
+    }
+
     /// Nothing of a message was forwarded whose end is still to come, so a message of our own could
     /// follow.
     #[must_use]

@@ -245,6 +245,15 @@ fn what_is_known_here_is_answered_in_its_turn() {
 }
 
 #[test]
+fn a_client_cannot_ask_for_ever() {
+    let mut scanner = Scanner::new(TransactionStatus::Idle);
+    scanner.expect(Query, Forward).unwrap();
+    let more = std::iter::repeat_with(|| scanner.expect(Parse, Ours).map(|()| scanner.is_full()));
+    assert_eq!(more.take(100_000).position(|full| full == Ok(true)), Some((1 << 14) - 2));
+    assert_eq!(scanner.scan(&say("CZ")).unwrap().reached, Reached::Ready);
+}
+
+#[test]
 fn settings_are_told_and_passed_on() {
     let outcome = forwarded(&[Query], "SCZ");
     assert_eq!(outcome.changes.get("TimeZone"), Some(&b"CET"[..]));
