@@ -1,7 +1,7 @@
 //! Following what a server says by its headers, so that its bytes can be forwarded as they came.
 //!
-//! [`pipeline`] knows which requests a server still has to answer, and what may come next;
-//! [`scan`] finds the messages in a stream of bytes; [`upload`] follows what a client sends when a
+//! `pipeline` knows which requests a server still has to answer, and what may come next;
+//! `scan` finds the messages in a stream of bytes; `upload` follows what a client sends when a
 //! server asks for data. A row is never looked into.
 
 mod pipeline;
