@@ -72,7 +72,8 @@ pub enum Answer {
     /// The request is one of ours, of which the client does not know. An error in it is the
     /// client's all the same, unless the `Sync` behind it is ours too.
     Drop,
-    /// The server does not know of the request: we answer it, when it is its turn.
+    /// The server does not know of the request: we answer it, when it is its turn. A `Sync` can only
+    /// be ours where everything since the last one is.
     Ours,
 }
 
@@ -159,8 +160,9 @@ impl Pipeline {
         self.owed.len() >= OWED_MAX
     }
 
+    /// A `Sync` has to follow before anything else is begun.
     pub(super) fn is_unsynced(&self) -> bool {
-        self.unsynced
+        self.unsynced || self.skipping
     }
 
     /// The server waits for the data of a COPY, of which the end was not sent.

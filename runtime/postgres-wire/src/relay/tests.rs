@@ -210,6 +210,16 @@ fn what_is_sent_before_the_sync_is_not_answered() {
 }
 
 #[test]
+fn a_query_that_is_passed_over_ends_no_batch() {
+    let requests = [(Parse, Forward), (Query, Forward)];
+    let outcome = at_every_cut(&requests, &[], &say("E")).unwrap();
+    assert!(!outcome.idle);
+    let requests = [(Parse, Ours), (DescribeStatement, Ours), (Sync, Ours)];
+    let outcome = at_every_cut(&requests, &[], b"").unwrap();
+    assert!(outcome.idle && outcome.told == [OURS; 3].concat());
+}
+
+#[test]
 fn what_the_client_has_not_asked_is_dropped() {
     // A statement is prepared for it.
     let requests = [(Parse, Drop), (Bind, Forward), (Execute, Forward), (Sync, Forward)];
