@@ -1,15 +1,19 @@
-//! Every fuzz target, over its seeds and mutations of them that are the same in every run.
+//! Every fuzz target of this protocol, over its seeds and mutations of them.
 
 // The code of the fuzz targets lives beside them, in a workspace that needs libFuzzer.
-#[path = "../../../tests/fuzz/src/lib.rs"]
-#[allow(unreachable_pub, reason = "it is the crate of the fuzz targets")]
-mod targets;
+#[path = "../../../tests/fuzz/src/mysql/mod.rs"]
+#[allow(unreachable_pub, reason = "it is of the crate of the fuzz targets")]
+mod mysql;
+#[path = "../../../tests/fuzz/src/sweep.rs"]
+#[allow(unreachable_pub, reason = "it is of the crate of the fuzz targets")]
+mod sweep;
+#[path = "../../../tests/fuzz/src/target.rs"]
+#[allow(unreachable_pub, reason = "it is of the crate of the fuzz targets")]
+mod target;
 
-use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use targets::seeds::{TARGETS, Target};
+use mysql::seeds::TARGETS;
 
 /// Enough to take every branch of the small decoders, in about a second for all of them together.
 const MUTATIONS: u32 = 3000;
@@ -19,104 +23,25 @@ const MUTATIONS_OF_MACHINES: u32 = 600;
 
 #[test]
 fn mutated_packets_break_no_law() {
-    for target in TARGETS {
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        let slow = target.name == "downstream";
-        for _ in 0..if slow { MUTATIONS_OF_MACHINES } else { MUTATIONS } {
-            run(target, &mutated(target.seeds, &mut random));
-        }
-    }
+    sweep::mutations_break_no_law(TARGETS, |target| match target.name {
+        "downstream" => MUTATIONS_OF_MACHINES,
+        _ => MUTATIONS,
+    });
 }
 
 #[test]
 fn every_seed_is_understood() {
-    for target in TARGETS {
-        for seed in target.seeds {
-            assert!(run(target, seed), "{} refuses b\"{}\"", target.name, seed.escape_ascii());
-        }
-    }
+    sweep::every_seed_is_understood(TARGETS);
 }
 
 #[test]
 fn every_prefix_of_a_seed_breaks_no_law() {
-    for target in TARGETS {
-        for seed in target.seeds {
-            for len in 0..seed.len() {
-                run(target, &seed[..len]);
-            }
-        }
-    }
+    sweep::every_prefix_of_a_seed_breaks_no_law(TARGETS);
 }
 
 #[test]
 fn every_function_has_its_fuzz_target() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz");
-    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-    let files: BTreeSet<String> = std::fs::read_dir(folder.join("fuzz_targets"))
-        .unwrap()
-        .map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-        .collect();
-    let names: BTreeSet<String> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
-    assert_eq!(files, names);
-    for name in names {
-        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is in the manifest");
-    }
-}
-
-fn run(target: &Target, data: &[u8]) -> bool {
-    let ran = catch_unwind(AssertUnwindSafe(|| (target.run)(data)));
-    assert!(ran.is_ok(), "{} fails for b\"{}\"", target.name, data.escape_ascii());
-    ran.unwrap_or_default()
-}
-
-/// A seed with a few bytes changed, dropped, added, repeated, or taken from another seed.
-fn mutated(seeds: &[&[u8]], random: &mut Random) -> Vec<u8> {
-    let mut data = seeds[random.below(seeds.len())].to_vec();
-    for _ in 0..=random.below(4) {
-        let at = random.below(data.len() + 1);
-        match random.below(6) {
-            0 => data.truncate(at),
-            1 => data.insert(at, random.byte()),
-            2 => drop(data.splice(at..at, seeds[random.below(seeds.len())].iter().copied())),
-            3 => drop(data.drain(at..(at + random.below(8)).min(data.len()))),
-            _ => {
-                if let Some(byte) = data.get_mut(at) {
-                    *byte = random.byte();
-                }
-            }
-        }
-    }
-    data
-}
-
-/// Xorshift: not random at all, and that is why a failure comes back.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// Less than `limit`, which is not 0.
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).expect("less than a usize")
-    }
-
-    /// Often one of those that mean something.
-    fn byte(&mut self) -> u8 {
-        let [byte, choice, ..] = self.next().to_le_bytes();
-        match choice % 16 {
-            0 => 0,
-            1 => 0xff,
-            2 => 0xfe,
-            3 => 0xfb,
-            4 => 0xfc,
-            5 => 1,
-            6 => 0x80,
-            _ => byte,
-        }
-    }
+    sweep::every_target_has_its_file(TARGETS, &folder, |name| !name.starts_with("postgres_"))
+        .unwrap();
 }

@@ -43,6 +43,18 @@ impl<'a> Reader<'a> {
     }
 
     /// # Errors
+    /// [`Violation::Truncated`] with fewer than 2 bytes left.
+    pub fn u16_be(&mut self) -> Result<u16, Violation> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    /// # Errors
+    /// [`Violation::Truncated`] with fewer than 4 bytes left.
+    pub fn u32_be(&mut self) -> Result<u32, Violation> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// # Errors
     /// [`Violation::Truncated`] with fewer than 8 bytes left.
     pub fn u64_le(&mut self) -> Result<u64, Violation> {
         self.array().map(u64::from_le_bytes)
@@ -134,6 +146,15 @@ mod tests {
         assert_eq!(r.u32_le(), Ok(0x0102_0304));
         assert_eq!(r.u64_le(), Ok(0x0102_0304_0506_0708));
         assert!(r.is_empty());
+    }
+
+    #[test]
+    fn integers_may_be_big_endian() {
+        let mut r = reader(&[1, 2, 1, 2, 3, 4, 1]);
+        assert_eq!(r.u16_be(), Ok(0x0102));
+        assert_eq!(r.u32_be(), Ok(0x0102_0304));
+        assert_eq!(r.u16_be(), Err(CUT));
+        assert_eq!(r.u8(), Ok(1));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 #![no_main]
 
-use tidegate_fuzz::decoders::auth_more_data;
+use tidegate_fuzz::mysql::decoders::auth_more_data;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     auth_more_data(data);

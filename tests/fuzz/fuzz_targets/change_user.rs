@@ -1,6 +1,6 @@
 #![no_main]
 
-use tidegate_fuzz::decoders::change_user;
+use tidegate_fuzz::mysql::decoders::change_user;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     change_user(data);

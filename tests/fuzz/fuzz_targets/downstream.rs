@@ -1,6 +1,6 @@
 #![no_main]
 
-use tidegate_fuzz::machines::downstream;
+use tidegate_fuzz::mysql::machines::downstream;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     downstream(data);

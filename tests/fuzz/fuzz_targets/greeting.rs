@@ -1,6 +1,6 @@
 #![no_main]
 
-use tidegate_fuzz::decoders::greeting;
+use tidegate_fuzz::mysql::decoders::greeting;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     greeting(data);

@@ -1,6 +1,6 @@
 #![no_main]
 
-use tidegate_fuzz::decoders::lenenc;
+use tidegate_fuzz::mysql::decoders::lenenc;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     lenenc(data);

@@ -1,6 +1,6 @@
 #![no_main]
 
-use tidegate_fuzz::decoders::prepare_ok;
+use tidegate_fuzz::mysql::decoders::prepare_ok;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     prepare_ok(data);

@@ -1,6 +1,6 @@
 #![no_main]
 
-use tidegate_fuzz::machines::relay_translator;
+use tidegate_fuzz::mysql::machines::relay_translator;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     relay_translator(data);

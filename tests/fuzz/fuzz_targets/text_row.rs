@@ -1,6 +1,6 @@
 #![no_main]
 
-use tidegate_fuzz::decoders::text_row;
+use tidegate_fuzz::mysql::decoders::text_row;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     text_row(data);

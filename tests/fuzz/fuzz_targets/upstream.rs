@@ -1,6 +1,6 @@
 #![no_main]
 
-use tidegate_fuzz::machines::upstream;
+use tidegate_fuzz::mysql::machines::upstream;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     upstream(data);

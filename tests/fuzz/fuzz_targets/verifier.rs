@@ -1,6 +1,6 @@
 #![no_main]
 
-use tidegate_fuzz::decoders::verifier;
+use tidegate_fuzz::mysql::decoders::verifier;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     verifier(data);

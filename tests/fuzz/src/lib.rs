@@ -1,5 +1,6 @@
 //! What the fuzz targets check, as plain functions, so that ordinary tests can run them too.
 
-pub mod decoders;
-pub mod machines;
-pub mod seeds;
+pub mod mysql;
+pub mod postgres;
+pub mod sweep;
+pub mod target;

@@ -44,6 +44,22 @@ const WALLS: &[Wall] = &[
             "zstd",
         ]),
     ),
+    wall(
+        "runtime/postgres-wire",
+        &["runtime/wire"],
+        Only(&[
+            "base64ct",
+            "bytes",
+            "hmac",
+            "md-5",
+            "pbkdf2",
+            "sha2",
+            "stringprep",
+            "subtle",
+            "thiserror",
+            "zeroize",
+        ]),
+    ),
     wall("runtime/hook", &["runtime/sql"], Only(&["bitflags", "bytes"])),
     wall("runtime/config", &[], Only(&["serde", "strsim", "thiserror", "toml", "zeroize"])),
     wall(

@@ -1,14 +1,7 @@
 //! Where the searches begin: packets of MariaDB 10.11 and of its client, and what else opens doors.
 
 use super::{decoders, machines};
-
-/// A function to try, and data that it understands.
-pub struct Target {
-    /// Also the name of the file in `fuzz_targets/`.
-    pub name: &'static str,
-    pub run: fn(&[u8]) -> bool,
-    pub seeds: &'static [&'static [u8]],
-}
+use crate::target::Target;
 
 macro_rules! targets {
     ($($module:ident::$name:ident: $seeds:expr;)*) => {

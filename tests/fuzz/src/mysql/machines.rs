@@ -16,6 +16,8 @@ use tidegate_mysql_wire::status::StatusFlags;
 use tidegate_mysql_wire::upstream::{self, Dial, LoginError, ServerTls};
 use tidegate_wire::Violation;
 
+use crate::target::{contains, split_first};
+
 /// No packet of the fuzzers is longer than this.
 const PACKET_MAX: usize = 4096;
 
@@ -342,12 +344,4 @@ fn follow(
         }
     }
     Ok(Scan { forward: taken, reached: Reached::More })
-}
-
-fn split_first(data: &[u8]) -> (u8, &[u8]) {
-    data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
-}
-
-fn contains(bytes: &[u8], what: &[u8]) -> bool {
-    bytes.windows(what.len()).any(|window| window == what)
 }

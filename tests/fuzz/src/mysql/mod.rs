@@ -1,0 +1,5 @@
+//! MySQL and MariaDB.
+
+pub mod decoders;
+pub mod machines;
+pub mod seeds;

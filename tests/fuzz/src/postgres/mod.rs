@@ -1,0 +1,5 @@
+//! PostgreSQL.
+
+pub mod decoders;
+pub mod machines;
+pub mod seeds;
