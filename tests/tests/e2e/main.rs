@@ -13,6 +13,7 @@ mod copy_on_read;
 mod cursors;
 mod failures;
 mod harness;
+mod load;
 mod model;
 #[cfg(feature = "mysql9")]
 mod mysql9;
