@@ -20,6 +20,7 @@ mod mysql9;
 mod operations;
 mod plugins;
 mod pool;
+mod pool_sharing;
 mod query_rules;
 mod reload;
 mod roles;

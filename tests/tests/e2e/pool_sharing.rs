@@ -1,0 +1,45 @@
+//! What sessions that take turns on one connection notice of each other: nothing.
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::Conn;
+use tidegate_tests::{MariaDbPair, Setup, Tidegate};
+
+use crate::support::{connect, run, value};
+
+/// A proxy with one connection, and two sessions for it.
+async fn two_sessions(database: &str) -> (Tidegate, Conn, Conn) {
+    let pair = MariaDbPair::shared();
+    pair.primary.execute(&format!("create or replace database {database}"));
+    let pool = "{ mode = \"transaction\", max = 1, wait = \"700ms\" }";
+    let tidegate = Tidegate::start(Setup::single(&pair.primary).pool(pool));
+    let one = connect(&tidegate, database).await;
+    let other = connect(&tidegate, database).await;
+    (tidegate, one, other)
+}
+
+#[tokio::test]
+async fn a_prepared_statement_is_executed_after_another_session_has_set_something() {
+    let (_tidegate, mut one, mut other) = two_sessions("sharing_reset").await;
+    let prepared = one.prep("select ? + 1").await.unwrap();
+    for n in 0..3 {
+        let sum: Option<u32> = one.exec_first(&prepared, (n,)).await.unwrap();
+        assert_eq!(sum, Some(n + 1));
+        run(&mut other, &format!("set @mine = {n}")).await;
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_shape_a_statement_does_not_move_it() {
+    let (_tidegate, mut one, mut other) = two_sessions("sharing_shape").await;
+    run(&mut one, "set names latin1").await;
+    run(&mut one, "set sql_mode = ''").await;
+    run(&mut one, "set @a = 1").await;
+    let prepared = one.prep("select ? + @a").await.unwrap();
+    run(&mut one, "set @b = 1, @a = 2").await;
+    run(&mut one, "set @b = 2, @c = 3").await;
+    run(&mut other, "set @mine = 1").await;
+    run(&mut one, "begin").await;
+    run(&mut one, "select @b").await;
+    let sum: Option<u32> = one.exec_first(&prepared, (1,)).await.unwrap();
+    assert_eq!(sum, Some(3));
+}
