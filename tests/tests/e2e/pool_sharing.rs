@@ -2,6 +2,8 @@
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::Conn;
+use tidegate_tests::raw::{Frame, RawClient};
+use tidegate_tests::server::users;
 use tidegate_tests::{MariaDbPair, Setup, Tidegate};
 
 use crate::support::{connect, run, value};
@@ -25,6 +27,33 @@ async fn a_prepared_statement_is_executed_after_another_session_has_set_somethin
         let sum: Option<u32> = one.exec_first(&prepared, (n,)).await.unwrap();
         assert_eq!(sum, Some(n + 1));
         run(&mut other, &format!("set @mine = {n}")).await;
+    }
+}
+
+/// Reads so many frames, none of which is an error.
+fn read(client: &mut RawClient, frames: usize) -> Vec<Frame> {
+    let frames: Vec<_> = (0..frames).map(|_| client.read().unwrap()).collect();
+    let refused = frames.iter().find(|frame| frame.error_code().is_some());
+    assert_eq!(refused.map(Frame::text), None);
+    frames
+}
+
+#[tokio::test]
+async fn what_is_sent_in_pieces_arrives_after_another_session_has_set_something() {
+    let (tidegate, one, other) = two_sessions("sharing_pieces").await;
+    drop((one, other));
+    let mut one = RawClient::login(tidegate.port(), users::NO_PASSWORD.0).unwrap();
+    let mut other = RawClient::login(tidegate.port(), users::NO_PASSWORD.0).unwrap();
+    one.command(0x16, b"select ?").unwrap();
+    let prepared = read(&mut one, 5);
+    let id = &prepared[0].payload[1..5];
+    for name in ["a", "b"] {
+        other.command(3, format!("set @{name} = 1").as_bytes()).unwrap();
+        read(&mut other, 1);
+        one.command(0x18, &[id, &[0, 0], b"piece"].concat()).unwrap();
+        one.command(0x17, &[id, &[0, 1, 0, 0, 0, 0, 1, 253, 0]].concat()).unwrap();
+        let reply = read(&mut one, 5);
+        assert!(reply[3].text().ends_with("piece"), "{reply:?}");
     }
 }
 

@@ -380,10 +380,13 @@ impl Session {
 
     /// Prepares a statement on a connection that does not know it yet.
     async fn learn(&mut self, place: Place, id: u32) -> Result<Result<(), ErrPacket>, ServerLost> {
+        // A connection that has to start over for this session forgets what it knows.
+        if self.is_behind(place, Follows::Nothing) {
+            self.catch_up(place, Follows::Nothing).await?;
+        }
         if self.is_known(place, id) {
             return Ok(Ok(()));
         }
-        self.catch_up(place, Follows::Nothing).await?;
         let Some(statement) = self.prepared.get(id) else {
             return Err(ServerLost::Closed);
         };
