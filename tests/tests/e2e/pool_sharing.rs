@@ -58,6 +58,17 @@ async fn what_is_sent_in_pieces_arrives_after_another_session_has_set_something(
 }
 
 #[tokio::test]
+async fn a_prepared_statement_is_executed_after_an_error() {
+    let (_tidegate, mut one, mut other) = two_sessions("sharing_after_error").await;
+    let prepared = one.prep("select ? + 1").await.unwrap();
+    run(&mut one, "set names latin1").await;
+    run(&mut other, "set @mine = 1").await;
+    one.query_drop("select nothing").await.unwrap_err();
+    let sum: Option<u32> = one.exec_first(&prepared, (1,)).await.unwrap();
+    assert_eq!(sum, Some(2));
+}
+
+#[tokio::test]
 async fn what_does_not_shape_a_statement_does_not_move_it() {
     let (_tidegate, mut one, mut other) = two_sessions("sharing_shape").await;
     run(&mut one, "set names latin1").await;

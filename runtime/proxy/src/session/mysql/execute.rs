@@ -432,7 +432,7 @@ impl Session {
     /// Whether a connection can be given earlier settings for a moment, and then its own again: not
     /// where a reset would end what is open on it.
     fn may_go_back(&mut self, place: Place, then: &Settings) -> bool {
-        let bonds = [self.bonds.transaction, self.bonds.pin, self.diagnostics];
+        let bonds = [self.bonds.transaction, self.bonds.pin];
         let free = !bonds.contains(&Some(place)) && !self.prepared.is_bound_to(place);
         let now = &self.settings;
         free || [then.missed_by(now), now.missed_by(then)].iter().all(|missed| match missed {
