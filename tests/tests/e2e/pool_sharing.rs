@@ -1,7 +1,7 @@
 //! What sessions that take turns on one connection notice of each other: nothing.
 
-use mysql_async::prelude::Queryable as _;
 use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
 use tidegate_tests::raw::{Frame, RawClient};
 use tidegate_tests::server::users;
 use tidegate_tests::{MariaDbPair, Setup, Tidegate};
@@ -55,6 +55,20 @@ async fn what_is_sent_in_pieces_arrives_after_another_session_has_set_something(
         let reply = read(&mut one, 5);
         assert!(reply[3].text().ends_with("piece"), "{reply:?}");
     }
+}
+
+#[tokio::test]
+async fn a_prepared_statement_is_executed_after_its_session_has_set_something() {
+    let (_tidegate, mut one, mut other) = two_sessions("sharing_moved").await;
+    run(&mut one, "set names utf8mb4").await;
+    let prepared = one.prep("select ? + 1").await.unwrap();
+    run(&mut one, "set names latin1").await;
+    run(&mut one, "set @a = 1, @b = 1").await;
+    run(&mut one, "set @b = 2").await;
+    run(&mut other, "set @mine = 1").await;
+    let sum: Option<u32> = one.exec_first(&prepared, (1,)).await.unwrap();
+    assert_eq!(sum, Some(2));
+    assert_eq!(value::<u32>(&mut one, "select @a + @b").await, 3);
 }
 
 #[tokio::test]

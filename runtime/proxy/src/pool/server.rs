@@ -510,6 +510,24 @@ impl Leased {
         connection.exchange(&commands).await
     }
 
+    /// As [`Self::bring`], from settings that the same session had before: since what it sets is only
+    /// ever set anew, nothing has to be reset.
+    pub(crate) async fn bring_forward(
+        &mut self,
+        settings: &Settings,
+    ) -> Result<Result<(), ErrPacket>, ServerLost> {
+        let connection = self.connection();
+        let entries: Vec<_> = match settings.missed_by(&connection.heard) {
+            Missed::Nothing => return Ok(Ok(())),
+            Missed::Entries(entries) => entries,
+            Missed::StartOver => settings.entries().collect(),
+        };
+        let commands: Vec<(Command, &[u8])> =
+            entries.iter().map(|entry| (entry.command, &*entry.argument)).collect();
+        connection.heard = settings.clone();
+        connection.exchange(&commands).await
+    }
+
     /// Makes the connection as good as new; `false` if that cannot be done.
     pub(crate) async fn reset(&mut self) -> bool {
         let limit = self.server().route.timeout;

@@ -423,8 +423,7 @@ impl Session {
             }
         };
         if moved {
-            let settings = self.settings.clone();
-            self.bring(place, &settings).await?;
+            self.bring_forward(place).await?;
         }
         Ok(prepared)
     }

@@ -368,7 +368,24 @@ impl Session {
             return Ok(());
         };
         held.used = true;
-        if let Err(refused) = held.leased.bring(settings).await? {
+        let heard = held.leased.bring(settings).await?;
+        self.note_refused(place, heard);
+        Ok(())
+    }
+
+    /// Brings a connection from where the session was before to where it is now.
+    pub(super) async fn bring_forward(&mut self, place: Place) -> Result<(), ServerLost> {
+        let settings = self.settings.clone();
+        let Some(held) = self.leases.at(place) else {
+            return Ok(());
+        };
+        let heard = held.leased.bring_forward(&settings).await?;
+        self.note_refused(place, heard);
+        Ok(())
+    }
+
+    fn note_refused(&mut self, place: Place, heard: Result<(), ErrPacket>) {
+        if let (Err(refused), Some(held)) = (heard, self.leases.at(place)) {
             held.dirty = true;
             warn!(
                 session = self.context.id,
@@ -376,7 +393,6 @@ impl Session {
                 "a setting of the session was refused on another server: {refused}"
             );
         }
-        Ok(())
     }
 
     /// What ends a statement that takes too long: `KILL QUERY` on a connection of its own.
