@@ -1,12 +1,12 @@
 //! What sessions that take turns on one connection notice of each other: nothing.
 
-use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Row};
 use tidegate_tests::raw::{Frame, RawClient};
 use tidegate_tests::server::users;
 use tidegate_tests::{MariaDbPair, Setup, Tidegate};
 
-use crate::support::{connect, run, value};
+use crate::support::{connect, run, server_error, value};
 
 /// A proxy with one connection, and two sessions for it.
 async fn two_sessions(database: &str) -> (Tidegate, Conn, Conn) {
@@ -17,6 +17,17 @@ async fn two_sessions(database: &str) -> (Tidegate, Conn, Conn) {
     let one = connect(&tidegate, database).await;
     let other = connect(&tidegate, database).await;
     (tidegate, one, other)
+}
+
+#[tokio::test]
+async fn no_session_is_shown_the_errors_of_another() {
+    let (_tidegate, mut one, mut other) = two_sessions("sharing_errors").await;
+    let failure = one.query_drop("select secret").await.unwrap_err();
+    assert_eq!(server_error(&failure).0, 1054);
+    run(&mut one, "select 1").await;
+    let shown: Vec<Row> = other.query("show warnings").await.unwrap();
+    assert_eq!(shown.len(), 0, "{shown:?}");
+    assert_eq!(value::<u32>(&mut other, "select @@warning_count").await, 0);
 }
 
 #[tokio::test]

@@ -66,6 +66,9 @@ impl Session {
         self.diagnostics =
             (summary.warnings > 0 || summary.error.is_some() || matches!(trace, Trace::CountsRows))
                 .then_some(place);
+        if let (Some(_), Some(held)) = (self.diagnostics, self.leases.at(place)) {
+            held.has_own_messages = true;
+        }
         self.release();
     }
 

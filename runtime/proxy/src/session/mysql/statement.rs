@@ -28,6 +28,9 @@ use crate::route::{Place, Route, route};
 /// So many connections may be lost before a statement could be sent on one.
 pub(super) const TRIES: u8 = 3;
 
+/// What uses a table and is right leaves no message, also not of a statement before.
+const CLEAR_MESSAGES: &str = "SELECT 1 FROM (SELECT 1) AS nothing";
+
 /// A statement between its arrival and its end.
 pub(super) struct Asked {
     pub(super) started: Instant,
@@ -341,6 +344,7 @@ impl Session {
             return false;
         };
         follows == Follows::LastChange && transactional && !held.knows_insert_id
+            || follows == Follows::Warnings && transactional && !held.has_own_messages
             || !held.leased.connection().heard.is_same(&self.settings)
     }
 
@@ -354,6 +358,14 @@ impl Session {
         self.bring(place, &settings).await?;
         if follows == Follows::LastChange && self.is_transactional(place) {
             self.tell_insert_id(place).await?;
+        }
+        if follows == Follows::Warnings
+            && self.is_transactional(place)
+            && let Some(held) = self.leases.at(place)
+            && !held.has_own_messages
+        {
+            held.leased.connection().query(CLEAR_MESSAGES).await?.ok();
+            held.has_own_messages = true;
         }
         Ok(())
     }
