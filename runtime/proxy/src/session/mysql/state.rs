@@ -192,7 +192,9 @@ impl Session {
         while let Some(held) = self.leases.take(unneeded) {
             if !self.listed.rests() {
                 // Somebody's KILL is on its way to it.
-                drop(held);
+                if held.inserted {
+                    self.insert_id.ask(held.leased.close_asking());
+                }
                 continue;
             }
             if held.inserted {
