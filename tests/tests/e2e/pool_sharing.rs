@@ -108,3 +108,16 @@ async fn what_does_not_shape_a_statement_does_not_move_it() {
     let sum: Option<u32> = one.exec_first(&prepared, (1,)).await.unwrap();
     assert_eq!(sum, Some(3));
 }
+
+#[tokio::test]
+async fn the_last_insert_id_is_known_to_a_statement_that_is_prepared_again() {
+    let (_tidegate, mut one, mut other) = two_sessions("sharing_insert_id").await;
+    run(&mut one, "create table t (id int auto_increment primary key)").await;
+    let prepared = one.prep("select last_insert_id() + 0").await.unwrap();
+    run(&mut one, "set names latin1").await;
+    run(&mut one, "insert into t values (null), (null)").await;
+    run(&mut one, "insert into t values (null)").await;
+    run(&mut other, "set @mine = 1").await;
+    let id: Option<u32> = one.exec_first(&prepared, ()).await.unwrap();
+    assert_eq!(id, Some(3));
+}

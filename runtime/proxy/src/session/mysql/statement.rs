@@ -22,7 +22,7 @@ use super::trace::{Follows, Reading, Trace, trace};
 use super::{End, Session, farewell, reply};
 use crate::conn::{Conn, Inbox};
 use crate::listener::Finished;
-use crate::pool::{Borrower, Identity, LeaseError, ServerLost, Settings, write_command};
+use crate::pool::{Borrower, Identity, LeaseError, Missed, ServerLost, Settings, write_command};
 use crate::route::{Place, Route, route};
 
 /// So many connections may be lost before a statement could be sent on one.
@@ -380,8 +380,27 @@ impl Session {
             return Ok(());
         };
         held.used = true;
+        if settings.missed_by(&held.leased.connection().heard) == Missed::StartOver {
+            self.save_from_reset(place).await?;
+        }
+        let Some(held) = self.leases.at(place) else {
+            return Ok(());
+        };
         let heard = held.leased.bring(settings).await?;
         self.note_refused(place, heard);
+        Ok(())
+    }
+
+    /// Takes note of what a connection will have forgotten after a reset.
+    async fn save_from_reset(&mut self, place: Place) -> Result<(), ServerLost> {
+        if self.leases.at(place).is_some_and(|held| held.inserted) {
+            self.tell_insert_id(place).await?;
+        }
+        if let Some(held) = self.leases.at(place) {
+            held.inserted = false;
+            held.knows_insert_id = false;
+            held.has_own_messages = false;
+        }
         Ok(())
     }
 
