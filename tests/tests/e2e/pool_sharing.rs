@@ -2,11 +2,12 @@
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row};
+use tidegate_tests::clients::Login;
 use tidegate_tests::raw::{Frame, RawClient};
 use tidegate_tests::server::users;
 use tidegate_tests::{MariaDbPair, Setup, Tidegate};
 
-use crate::support::{connect, run, server_error, value};
+use crate::support::{connect, run, server_error, try_connect, value};
 
 /// A proxy with one connection, and two sessions for it.
 async fn two_sessions(database: &str) -> (Tidegate, Conn, Conn) {
@@ -120,4 +121,16 @@ async fn the_last_insert_id_is_known_to_a_statement_that_is_prepared_again() {
     run(&mut other, "set @mine = 1").await;
     let id: Option<u32> = one.exec_first(&prepared, ()).await.unwrap();
     assert_eq!(id, Some(3));
+}
+
+#[tokio::test]
+async fn a_reset_leaves_the_database_as_it_is() {
+    let (tidegate, _one, _other) = two_sessions("sharing_database").await;
+    for port in [MariaDbPair::shared().primary.port(), tidegate.port()] {
+        let login = Login::app(port, "sharing_database");
+        let mut connection = try_connect(login).await.unwrap();
+        run(&mut connection, "use mysql").await;
+        connection.reset().await.unwrap();
+        assert_eq!(value::<String>(&mut connection, "select database()").await, "mysql");
+    }
 }
