@@ -6,6 +6,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{ClientIdentity, Conn, Error, Opts};
 use tidegate_tests::certificates::{CLIENT_SUBJECT, Certificates, ISSUER};
 use tidegate_tests::clients::{Login, mariadb, python};
+use tidegate_tests::server::{Programs, Server};
 use tidegate_tests::{MariaDb, Setup, Tidegate, wait_for};
 
 use crate::support::{options, run, server_error, trusting, try_connect, value};
@@ -18,23 +19,23 @@ fn setup(server: &MariaDb) -> Setup {
     Setup::single(server).account().auth("{ source = \"server\" }").client_tls("prefer")
 }
 
-fn login<'a>(tidegate: &Tidegate, user: &'a str, password: &'a str) -> Login<'a> {
+pub(crate) fn login<'a>(tidegate: &Tidegate, user: &'a str, password: &'a str) -> Login<'a> {
     Login { user, password, ..Login::app(tidegate.port(), "") }
 }
 
-async fn current_user(login: Login<'_>) -> String {
+pub(crate) async fn current_user(login: Login<'_>) -> String {
     let mut connection = try_connect(login).await.unwrap();
     value(&mut connection, "select current_user()").await
 }
 
-async fn refusal(login: Login<'_>) -> (u16, String) {
+pub(crate) async fn refusal(login: Login<'_>) -> (u16, String) {
     let error = try_connect(login).await.unwrap_err();
     let (code, message) = server_error(&error);
     (code, message.to_owned())
 }
 
 /// What is known of a user is not read again sooner.
-fn let_what_is_known_grow_old() {
+pub(crate) fn let_what_is_known_grow_old() {
     let started = Instant::now();
     wait_for("a second to pass", || (started.elapsed() > Duration::from_secs(1)).then_some(()));
 }
@@ -141,7 +142,7 @@ async fn an_account_that_may_only_read_the_view_is_enough() {
 }
 
 /// The proxy shows a certificate to the server, and knows that of clients.
-fn with_certificates(server: &MariaDb) -> Setup {
+pub(crate) fn with_certificates<P: Programs>(server: &Server<P>) -> Setup {
     let certificates = Certificates::shared();
     let (certificate, key) = certificates.client();
     let ca = certificates.ca();
@@ -155,7 +156,7 @@ fn with_certificates(server: &MariaDb) -> Setup {
         ))
 }
 
-async fn try_with_certificate(login: Login<'_>) -> Result<Conn, Error> {
+pub(crate) async fn try_with_certificate(login: Login<'_>) -> Result<Conn, Error> {
     let (certificate, key) = Certificates::shared().client();
     let identity = ClientIdentity::new(certificate.into(), key.into());
     let tls = trusting(Certificates::shared().ca()).with_client_identity(Some(identity));

@@ -13,11 +13,14 @@ mod copy_on_read;
 mod cursors;
 mod failures;
 mod harness;
+mod load;
+mod model;
 #[cfg(feature = "mysql9")]
 mod mysql9;
 mod operations;
 mod plugins;
 mod pool;
+mod pool_sharing;
 mod query_rules;
 mod reload;
 mod roles;

@@ -1,21 +1,16 @@
 //! Roles that change, replicas that fall behind: where statements go, and what clients notice.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Error};
-use tidegate_tests::clients::Login;
 use tidegate_tests::server::{PRIMARY_ID, Pair, Programs, REPLICA_ID, users};
 use tidegate_tests::setup::UPSTREAM;
 use tidegate_tests::{MariaDbPair, PATIENCE, Setup, Tidegate, wait_for};
 
-use crate::routing::split_config;
-use crate::support::{
-    answered_by, assert_unharmed, connect, run, server_error, try_connect, value,
-};
+use crate::load::{Load, Work};
+use crate::routing::{router_config, split_config};
+use crate::support::{answered_by, assert_unharmed, connect, run, server_error, value};
 
 /// Has every statement sent to a replica.
 fn read_replicas(setup: Setup) -> Tidegate {
@@ -41,101 +36,25 @@ async fn until_answered_by(connection: &mut Conn, server: u32) {
     }
 }
 
-/// Sessions that write without pause, and what became of it.
-struct Writers {
-    stop: Arc<AtomicBool>,
-    written: Arc<AtomicU32>,
-    tasks: Vec<tokio::task::JoinHandle<BTreeMap<String, u32>>>,
-}
-
-impl Writers {
-    /// Each writes rows of its own, one by one, without a transaction.
-    async fn start(tidegate: &Tidegate, writers: u32) -> Self {
-        let mut connection = connect(tidegate, "app").await;
-        run(&mut connection, "create table written (writer int, n int) engine=InnoDB").await;
-        let (stop, written) = (Arc::<AtomicBool>::default(), Arc::<AtomicU32>::default());
-        let port = tidegate.port();
-        let tasks = (0..writers).map(|writer| {
-            let (stop, written) = (Arc::clone(&stop), Arc::clone(&written));
-            tokio::spawn(write(port, writer, stop, written))
-        });
-        let tasks = tasks.collect();
-        Self { stop, written, tasks }
-    }
-
-    /// Waits until as many more rows are written.
-    fn progress(&self, rows: u32) {
-        let written = || self.written.load(Ordering::Relaxed);
-        let goal = written() + rows;
-        wait_for("more rows to be written", || (written() >= goal).then_some(()));
-    }
-
-    /// The rows that were acknowledged, and the errors by kind.
-    async fn stop(self) -> (u32, BTreeMap<String, u32>) {
-        self.stop.store(true, Ordering::Relaxed);
-        let mut errors = BTreeMap::new();
-        for task in self.tasks {
-            for (kind, count) in task.await.unwrap() {
-                *errors.entry(kind).or_default() += count;
-            }
-        }
-        (self.written.load(Ordering::Relaxed), errors)
-    }
-}
-
-async fn write(
-    port: u16,
-    writer: u32,
-    stop: Arc<AtomicBool>,
-    written: Arc<AtomicU32>,
-) -> BTreeMap<String, u32> {
-    let mut errors = BTreeMap::new();
-    let mut session = None;
-    for n in 0.. {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        let outcome = match &mut session {
-            Some(connection) => insert(connection, writer, n).await,
-            None => match try_connect(Login::app(port, "app")).await {
-                Ok(new) => {
-                    session = Some(new);
-                    continue;
-                }
-                Err(error) => Err(error),
-            },
-        };
-        match outcome {
-            Ok(()) => drop(written.fetch_add(1, Ordering::Relaxed)),
-            Err(Error::Server(error)) => *errors.entry(error.code.to_string()).or_default() += 1,
-            Err(other) => {
-                *errors.entry(format!("session ended: {other}")).or_default() += 1;
-                session = None;
-            }
-        }
-    }
-    errors
-}
-
-async fn insert(connection: &mut Conn, writer: u32, n: u32) -> Result<(), Error> {
-    connection.query_drop(format!("insert into written values ({writer}, {n})")).await
-}
-
 pub(crate) async fn switch_over_under_load<P: Programs>(pair: &Pair<P>, setup: Setup) {
     let tidegate = Tidegate::start(setup);
-    let writers = Writers::start(&tidegate, 4).await;
-    writers.progress(100);
+    let load = Load::start(&tidegate, &[Work::Insert; 4]).await;
+    load.progress(25);
     let started = Instant::now();
     pair.switch_over();
     wait_for_promotion(&tidegate, &pair.replica.address());
-    writers.progress(100);
+    load.progress(25);
     let took = started.elapsed();
-    let (acknowledged, errors) = writers.stop().await;
-    eprintln!("{acknowledged} rows, switched over in {took:?}, errors {errors:?}");
+    let report = load.stop().await;
+    eprintln!("switched over in {took:?}\n{report}");
     // Until the probe, the old primary refuses by itself; between the two, there is none.
-    assert_only(&errors, &["1290", "2003"]);
+    report.assert_only(Work::Insert, &["1290", "2003"]);
     let rows: u32 = pair.replica.query("select count(*) from app.written").trim().parse().unwrap();
-    assert_eq!(rows, acknowledged, "acknowledged rows are where they are read from now on");
+    assert_eq!(
+        rows,
+        report.done(Work::Insert),
+        "acknowledged rows are where they are read from now on"
+    );
     let changes = tidegate.admin().metric("tidegate_server_role_changes_total", &[]);
     assert!(changes > 1.5, "{changes} roles have changed");
     assert_unharmed(&tidegate).await;
@@ -147,38 +66,75 @@ async fn a_switchover_under_load_loses_nothing_and_ends_no_session() {
     switch_over_under_load(&pair, Setup::discovering(&pair)).await;
 }
 
-#[track_caller]
-fn assert_only(errors: &BTreeMap<String, u32>, kinds: &[&str]) {
-    let other = errors.keys().find(|kind| !kinds.contains(&&***kind));
-    assert_eq!(other, None, "{errors:?}");
+/// Transaction pooling, with every plugin that there is for MySQL.
+pub(crate) fn with_all_plugins(setup: Setup) -> Tidegate {
+    let rules = "deadline = \"1s\"\n[config]\n\
+        [[config.rules]]\nrule_id = 1\nmatch_pattern = '^insert'\nlog = true\n";
+    let quick = |config: &str| format!("deadline = \"1s\"\n{config}");
+    let setup = setup
+        .pool("{ mode = \"transaction\", max = 6, wait = \"5s\" }")
+        .listener("query_log = { path = \"queries.log\" }")
+        .sidecar("10-trace-id", &quick("[config]\ngenerate = true\ncomment = true\n"))
+        .sidecar("20-user-router", &quick(&router_config()))
+        .sidecar("30-query-rules", rules)
+        .sidecar("40-read-write-split", &quick(&split_config("0s")));
+    let plugins = [
+        ("10-trace-id", "trace-id"),
+        ("20-user-router", "user-router"),
+        ("30-query-rules", "query-rules"),
+        ("40-read-write-split", "read-write-split"),
+    ];
+    Tidegate::start_with_plugins(setup, &plugins)
 }
 
-pub(crate) async fn promote_for_a_dead_primary<P: Programs>(mut pair: Pair<P>, setup: Setup) {
-    let tidegate = Tidegate::start(setup);
-    let writers = Writers::start(&tidegate, 4).await;
-    writers.progress(100);
+/// The primary is killed under sessions that do all sorts of work, and the replica takes over.
+pub(crate) async fn promote_for_a_dead_primary<P: Programs>(mut pair: Pair<P>, tidegate: Tidegate) {
+    let works = [Work::Insert, Work::Execute, Work::Transaction, Work::Read];
+    let works = works.repeat(3);
+    let load = Load::start(&tidegate, &works).await;
+    load.progress(25);
     pair.primary.kill();
+    let killed = Instant::now();
+    // What was acknowledged and has not arrived is lost with the primary, whoever stands before it.
     pair.promote();
     wait_for_promotion(&tidegate, &pair.replica.address());
-    writers.progress(100);
-    let (acknowledged, errors) = writers.stop().await;
-    eprintln!("{acknowledged} rows, errors {errors:?}");
-    assert_only(&errors, &["2003", "2013"]);
+    load.progress(25);
+    let took = killed.elapsed();
+    let report = load.stop().await;
+    eprintln!("everybody works again after {took:?}\n{report}");
     // What was on its way when the primary died may have been carried out or not. Its sockets die one
-    // after the other, so a writer may come upon two of them.
-    assert!(errors.get("2013").is_none_or(|lost| *lost <= 8), "{errors:?}");
+    // after the other, so a session may come upon two of them.
+    for work in [Work::Insert, Work::Execute] {
+        report.assert_only(work, &["2003", "2013"]);
+    }
+    // A session whose transaction is lost ends, so that it cannot go on as if nothing were.
+    report.assert_only(Work::Transaction, &["2003", "2013", "ended"]);
+    let of_transactions = &report.0[&Work::Transaction].errors;
+    assert!(of_transactions.get("ended") <= of_transactions.get("2013"), "{report}");
+    // Where nothing is written, nobody needs a primary.
+    report.assert_only(Work::Read, &[]);
+    let lost = report.errors().get("2013").copied().unwrap_or_default();
+    assert!(lost <= 18, "{report}");
+    let halves = "select count(*) from (select writer, n from app.written where part > 0 \
+                  group by writer, n having count(*) <> 2) as halves";
+    assert_eq!(pair.replica.query(halves).trim(), "0", "transactions are stored whole");
+    let twice = "select count(*) from (select writer, n, part from app.written \
+                 group by writer, n, part having count(*) > 1) as twice";
+    assert_eq!(pair.replica.query(twice).trim(), "0", "nothing is carried out twice");
     // Nor does it take over when it comes back as it was.
     pair.primary.start_again();
     tidegate.wait_for_log(&["a second server can be written to", &pair.primary.address()]);
     let mut connection = connect(&tidegate, "app").await;
-    assert_eq!(answered_by(&mut connection).await, REPLICA_ID);
+    run(&mut connection, "insert into written values (99, 0, 0)").await;
+    assert_eq!(pair.replica.query("select n from app.written where writer = 99").trim(), "0");
+    assert_unharmed(&tidegate).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_promoted_for_a_dead_primary_takes_the_writes() {
     let pair = MariaDbPair::start();
     let setup = Setup::discovering(&pair);
-    promote_for_a_dead_primary(pair, setup).await;
+    promote_for_a_dead_primary(pair, with_all_plugins(setup)).await;
 }
 
 pub(crate) async fn move_between_transactions<P: Programs>(pair: &Pair<P>, setup: Setup) {

@@ -486,6 +486,27 @@ impl Leased {
         question
     }
 
+    /// As [`Self::give_back_asking`] of a connection that nobody may have again, because somebody's
+    /// `KILL QUERY` is on its way to it: the question may be hit, and then is asked again.
+    pub(crate) fn close_asking(self) -> oneshot::Receiver<u64> {
+        let (answer, question) = oneshot::channel();
+        tokio::spawn(async move {
+            let mut leased = self;
+            let limit = leased.server().route.timeout;
+            let connection = leased.connection();
+            let asked = async {
+                match connection.query_number(LAST_INSERT_ID).await {
+                    Err(ServerLost::Violation(_)) => connection.query_number(LAST_INSERT_ID).await,
+                    asked => asked,
+                }
+            };
+            if let Ok(Ok(id)) = timeout(limit, asked).await {
+                let _ = answer.send(id);
+            }
+        });
+        question
+    }
+
     /// Gives the connection these settings. One that has heard what is not among them is reset. The
     /// inner error is the server's, to one of them.
     pub(crate) async fn bring(
@@ -506,6 +527,24 @@ impl Leased {
             }
         };
         let connection = self.connection();
+        connection.heard = settings.clone();
+        connection.exchange(&commands).await
+    }
+
+    /// As [`Self::bring`], from settings that the same session had before: since what it sets is only
+    /// ever set anew, nothing has to be reset.
+    pub(crate) async fn bring_forward(
+        &mut self,
+        settings: &Settings,
+    ) -> Result<Result<(), ErrPacket>, ServerLost> {
+        let connection = self.connection();
+        let entries: Vec<_> = match settings.missed_by(&connection.heard) {
+            Missed::Nothing => return Ok(Ok(())),
+            Missed::Entries(entries) => entries,
+            Missed::StartOver => settings.entries().collect(),
+        };
+        let commands: Vec<(Command, &[u8])> =
+            entries.iter().map(|entry| (entry.command, &*entry.argument)).collect();
         connection.heard = settings.clone();
         connection.exchange(&commands).await
     }

@@ -165,21 +165,31 @@ impl Said {
     }
 
     fn summarise(&mut self) {
-        let names = || self.entries.iter().flat_map(|entry| &entry.names);
-        let mut seen: Vec<&[u8]> = names().map(|name| &**name).collect();
-        seen.sort_unstable();
-        let count = seen.len();
-        seen.dedup();
-        self.orderless = seen.len() == count && self.entries.iter().all(|entry| entry.constant);
-        let orderless = self.orderless;
-        let combine = |sum: u64, entry: &Arc<Entry>| match orderless {
-            true => sum ^ entry.hash(),
-            false => sum.rotate_left(7).wrapping_add(entry.hash()),
-        };
-        // No settings are 0; some are not, but by chance.
-        self.fingerprint = self.entries.iter().fold(0, combine);
-        self.shape = self.entries.iter().filter(|entry| entry.shapes_statements()).fold(0, combine);
+        self.orderless = is_orderless(&self.entries);
+        self.fingerprint = combined(&self.entries);
+        // By themselves, or what shapes nothing would change the shape by its order.
+        let shaping = self.entries.iter().filter(|entry| entry.shapes_statements());
+        self.shape = combined(&shaping.cloned().collect::<Vec<_>>());
     }
+}
+
+/// All are constant, and none sets what another sets.
+fn is_orderless(entries: &[Arc<Entry>]) -> bool {
+    let mut names: Vec<&[u8]> =
+        entries.iter().flat_map(|entry| &entry.names).map(|name| &**name).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    names.len() == count && entries.iter().all(|entry| entry.constant)
+}
+
+/// No entries are 0; some are not, but by chance.
+fn combined(entries: &[Arc<Entry>]) -> u64 {
+    let orderless = is_orderless(entries);
+    entries.iter().fold(0, |sum: u64, entry| match orderless {
+        true => sum ^ entry.hash(),
+        false => sum.rotate_left(7).wrapping_add(entry.hash()),
+    })
 }
 
 #[cfg(test)]
@@ -252,6 +262,13 @@ mod tests {
         let other = settings(&[("SET sql_mode = ''", "sql_mode")]);
         assert_eq!(one.shape(), Settings::default().shape());
         assert_ne!(other.shape(), Settings::default().shape());
+        let mut both =
+            settings(&[("SET NAMES latin1", "names"), ("SET sql_mode = ''", "sql_mode")]);
+        let shape = both.shape();
+        // These two have an order.
+        both.push(entry("SET @a = 1, @b = 1", &["@a", "@b"], true)).unwrap();
+        both.push(entry("SET @b = 2", &["@b"], true)).unwrap();
+        assert_eq!(both.shape(), shape);
     }
 
     #[test]

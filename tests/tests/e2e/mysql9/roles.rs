@@ -18,8 +18,8 @@ async fn a_switchover_under_load_loses_nothing_and_ends_no_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_promoted_for_a_dead_primary_takes_the_writes() {
     let pair = MySqlPair::start();
-    let setup = setup(&pair);
-    roles::promote_for_a_dead_primary(pair, setup).await;
+    let tidegate = roles::with_all_plugins(setup(&pair));
+    roles::promote_for_a_dead_primary(pair, tidegate).await;
 }
 
 #[tokio::test]

@@ -380,10 +380,13 @@ impl Session {
 
     /// Prepares a statement on a connection that does not know it yet.
     async fn learn(&mut self, place: Place, id: u32) -> Result<Result<(), ErrPacket>, ServerLost> {
+        // A connection that has to start over for this session forgets what it knows.
+        if self.is_behind(place, Follows::Nothing) {
+            self.catch_up(place, Follows::Nothing).await?;
+        }
         if self.is_known(place, id) {
             return Ok(Ok(()));
         }
-        self.catch_up(place, Follows::Nothing).await?;
         let Some(statement) = self.prepared.get(id) else {
             return Err(ServerLost::Closed);
         };
@@ -420,8 +423,7 @@ impl Session {
             }
         };
         if moved {
-            let settings = self.settings.clone();
-            self.bring(place, &settings).await?;
+            self.bring_forward(place).await?;
         }
         Ok(prepared)
     }
@@ -429,7 +431,7 @@ impl Session {
     /// Whether a connection can be given earlier settings for a moment, and then its own again: not
     /// where a reset would end what is open on it.
     fn may_go_back(&mut self, place: Place, then: &Settings) -> bool {
-        let bonds = [self.bonds.transaction, self.bonds.pin, self.diagnostics];
+        let bonds = [self.bonds.transaction, self.bonds.pin];
         let free = !bonds.contains(&Some(place)) && !self.prepared.is_bound_to(place);
         let now = &self.settings;
         free || [then.missed_by(now), now.missed_by(then)].iter().all(|missed| match missed {

@@ -22,6 +22,8 @@ pub(super) struct Held {
     pub(super) inserted: bool,
     /// What it answers to `LAST_INSERT_ID()` is what the session must read.
     pub(super) knows_insert_id: bool,
+    /// What it answers to `SHOW WARNINGS` is of this session.
+    pub(super) has_own_messages: bool,
 }
 
 impl Held {
@@ -34,6 +36,7 @@ impl Held {
             dirty: false,
             inserted: false,
             knows_insert_id: false,
+            has_own_messages: false,
         }
     }
 

@@ -47,6 +47,7 @@ use self::leases::Leases;
 use self::pins::Pins;
 use self::prepared::Prepared;
 use self::state::Counts;
+use self::trace::Trace;
 use self::written::AllWritten;
 use crate::conn::Conn;
 use crate::listener::{Counted, Listener};
@@ -209,8 +210,24 @@ impl Session {
 
     async fn reset(&mut self, head: Head) -> Result<(), End> {
         self.discard(head).await?;
+        let database = self.context.database.clone();
         self.forget();
+        if let Some(database) =
+            database.filter(|name| Some(name) != self.identity.database.as_ref())
+        {
+            self.keep_database(database);
+        }
         self.send_ok().await
+    }
+
+    /// The current database outlives a reset, on servers too.
+    fn keep_database(&mut self, database: Arc<str>) {
+        if let Trace::Said { entry, .. } =
+            trace::used(Command::InitDb, database.as_bytes(), Arc::clone(&database))
+            && self.settings.push(entry).is_ok()
+        {
+            self.set_database(Some(database));
+        }
     }
 
     /// Everything that the session has said is forgotten, as it would be by a server.

@@ -66,6 +66,9 @@ impl Session {
         self.diagnostics =
             (summary.warnings > 0 || summary.error.is_some() || matches!(trace, Trace::CountsRows))
                 .then_some(place);
+        if let (Some(_), Some(held)) = (self.diagnostics, self.leases.at(place)) {
+            held.has_own_messages = true;
+        }
         self.release();
     }
 
@@ -189,7 +192,9 @@ impl Session {
         while let Some(held) = self.leases.take(unneeded) {
             if !self.listed.rests() {
                 // Somebody's KILL is on its way to it.
-                drop(held);
+                if held.inserted {
+                    self.insert_id.ask(held.leased.close_asking());
+                }
                 continue;
             }
             if held.inserted {

@@ -22,11 +22,14 @@ use super::trace::{Follows, Reading, Trace, trace};
 use super::{End, Session, farewell, reply};
 use crate::conn::{Conn, Inbox};
 use crate::listener::Finished;
-use crate::pool::{Borrower, Identity, LeaseError, ServerLost, Settings, write_command};
+use crate::pool::{Borrower, Identity, LeaseError, Missed, ServerLost, Settings, write_command};
 use crate::route::{Place, Route, route};
 
 /// So many connections may be lost before a statement could be sent on one.
 pub(super) const TRIES: u8 = 3;
+
+/// What uses a table and is right leaves no message, also not of a statement before.
+const CLEAR_MESSAGES: &str = "SELECT 1 FROM (SELECT 1) AS nothing";
 
 /// A statement between its arrival and its end.
 pub(super) struct Asked {
@@ -341,6 +344,7 @@ impl Session {
             return false;
         };
         follows == Follows::LastChange && transactional && !held.knows_insert_id
+            || follows == Follows::Warnings && transactional && !held.has_own_messages
             || !held.leased.connection().heard.is_same(&self.settings)
     }
 
@@ -355,6 +359,14 @@ impl Session {
         if follows == Follows::LastChange && self.is_transactional(place) {
             self.tell_insert_id(place).await?;
         }
+        if follows == Follows::Warnings
+            && self.is_transactional(place)
+            && let Some(held) = self.leases.at(place)
+            && !held.has_own_messages
+        {
+            held.leased.connection().query(CLEAR_MESSAGES).await?.ok();
+            held.has_own_messages = true;
+        }
         Ok(())
     }
 
@@ -368,7 +380,43 @@ impl Session {
             return Ok(());
         };
         held.used = true;
-        if let Err(refused) = held.leased.bring(settings).await? {
+        if settings.missed_by(&held.leased.connection().heard) == Missed::StartOver {
+            self.save_from_reset(place).await?;
+        }
+        let Some(held) = self.leases.at(place) else {
+            return Ok(());
+        };
+        let heard = held.leased.bring(settings).await?;
+        self.note_refused(place, heard);
+        Ok(())
+    }
+
+    /// Takes note of what a connection will have forgotten after a reset.
+    async fn save_from_reset(&mut self, place: Place) -> Result<(), ServerLost> {
+        if self.leases.at(place).is_some_and(|held| held.inserted) {
+            self.tell_insert_id(place).await?;
+        }
+        if let Some(held) = self.leases.at(place) {
+            held.inserted = false;
+            held.knows_insert_id = false;
+            held.has_own_messages = false;
+        }
+        Ok(())
+    }
+
+    /// Brings a connection from where the session was before to where it is now.
+    pub(super) async fn bring_forward(&mut self, place: Place) -> Result<(), ServerLost> {
+        let settings = self.settings.clone();
+        let Some(held) = self.leases.at(place) else {
+            return Ok(());
+        };
+        let heard = held.leased.bring_forward(&settings).await?;
+        self.note_refused(place, heard);
+        Ok(())
+    }
+
+    fn note_refused(&mut self, place: Place, heard: Result<(), ErrPacket>) {
+        if let (Err(refused), Some(held)) = (heard, self.leases.at(place)) {
             held.dirty = true;
             warn!(
                 session = self.context.id,
@@ -376,7 +424,6 @@ impl Session {
                 "a setting of the session was refused on another server: {refused}"
             );
         }
-        Ok(())
     }
 
     /// What ends a statement that takes too long: `KILL QUERY` on a connection of its own.
