@@ -61,9 +61,9 @@ pub(super) fn found_rows(client: &mut Client) -> Outcome {
         false => format!("select seq from common.seq_1_to_{count}"),
     };
     client.rows(&text)?;
-    let row = client
-        .row(client.random.clone().pick(&["select found_rows()", "SELECT FOUND_ROWS() as n"]))?;
-    client.equal("found_rows()", &row, &vec![Some(count.to_string())])
+    let text = client.random.pick(&["select found_rows()", "SELECT FOUND_ROWS() as n"]);
+    let row = client.row(text)?;
+    client.equal(text, &row, &vec![Some(count.to_string())])
 }
 
 pub(super) fn row_count(client: &mut Client) -> Outcome {
