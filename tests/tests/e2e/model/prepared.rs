@@ -177,9 +177,12 @@ fn run(
 }
 
 fn may_be_refused(client: &Client, statement: &Prepared, answer: &Answer) -> bool {
-    let moved = statement.shape != client.session.shape;
-    let free = !client.session.is_holding();
-    matches!(answer, Answer::Error { code: NEED_REPREPARE, .. } if moved && !free)
+    matches!(answer, Answer::Error { code: NEED_REPREPARE, .. }) && is_stuck(client, statement)
+}
+
+/// The session has moved on since it prepared the statement, and is held on its connection.
+fn is_stuck(client: &Client, statement: &Prepared) -> bool {
+    statement.shape != client.session.shape && client.session.is_holding()
 }
 
 /// A variable is set where nobody can say it again.
@@ -218,8 +221,10 @@ pub(super) fn long_data(client: &mut Client) -> Outcome {
     let Some(answer) = run(client, at, true, &[None, Some(&other)])? else {
         return Ok(());
     };
-    if matches!(answer, Answer::Error { code: UNKNOWN_STATEMENT, .. }) {
-        client.world.count("long data lost");
+    // Why a piece was not taken cannot be said before the execution.
+    if matches!(answer, Answer::Error { code: UNKNOWN_STATEMENT, .. })
+        && is_stuck(client, &statement)
+    {
         client.session.prepared.remove(at);
         return Ok(());
     }
