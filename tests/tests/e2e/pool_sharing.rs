@@ -134,3 +134,14 @@ async fn a_reset_leaves_the_database_as_it_is() {
         assert_eq!(value::<String>(&mut connection, "select database()").await, "mysql");
     }
 }
+
+#[tokio::test]
+async fn a_last_insert_id_that_a_client_has_chosen_is_its_own() {
+    let (_tidegate, mut one, mut other) = two_sessions("sharing_chosen_id").await;
+    assert_eq!(value::<u32>(&mut one, "select last_insert_id(77)").await, 77);
+    assert_eq!(value::<u32>(&mut other, "select last_insert_id()").await, 0);
+    assert_eq!(value::<u32>(&mut one, "select last_insert_id()").await, 77);
+    run(&mut one, "do 1; do last_insert_id(78)").await;
+    assert_eq!(value::<u32>(&mut other, "select last_insert_id()").await, 0);
+    assert_eq!(value::<u32>(&mut one, "select last_insert_id()").await, 78);
+}

@@ -3,10 +3,12 @@
 //! Most tests have one connection for all: whatever one session leaves behind on it, the next would
 //! see; whatever one session needs of it, it must have been given again.
 
+use std::time::Instant;
+
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row};
 use tidegate_tests::clients::Login;
-use tidegate_tests::{MariaDbPair, Setup, Tidegate};
+use tidegate_tests::{MariaDbPair, PATIENCE, Setup, Tidegate};
 
 use crate::support::{connect, run, server_error, try_connect, value};
 
@@ -286,6 +288,11 @@ async fn a_session_is_killed_by_the_number_that_its_client_knows() {
 
     run(&mut killer, &format!("kill {id}")).await;
     assert!(victim.ping().await.is_err());
+    // Who was told to go is known until it has given everything back.
+    let started = Instant::now();
+    while killer.query_drop(format!("kill {id}")).await.is_ok() {
+        assert!(started.elapsed() < PATIENCE, "the session never ends");
+    }
     assert_eq!(error(&mut killer, &format!("kill {id}")).await, 1094);
     assert_free(&mut killer).await;
 }

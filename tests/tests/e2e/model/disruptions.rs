@@ -103,8 +103,13 @@ pub(super) fn change_user(client: &mut Client) -> Outcome {
     let database = Some(client.random.below(2)).filter(|_| client.random.one_in(2));
     let name = database.map(|database| client.database_name(database)).unwrap_or_default();
     let what = format!("COM_CHANGE_USER {name}");
-    let answers =
-        client.carry_out(&what, true, |wire| wire.change_user(users::NO_PASSWORD.0, &name))?;
+    let changed =
+        client.carry_out(&what, true, |wire| wire.change_user(users::NO_PASSWORD.0, &name));
+    let answers = match changed {
+        // Who is nobody any more has nothing to go on with.
+        Err(Stop::Refused) => return Err(Stop::Gone),
+        changed => changed?,
+    };
     answers.iter().try_for_each(|answer| client.done(answer).map(drop))?;
     client.session = Session { database, ..Session::default() };
     Ok(())

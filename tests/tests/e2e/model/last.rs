@@ -3,6 +3,7 @@
 
 use super::client::{Client, Outcome};
 use super::rows;
+use super::settings::database;
 use super::wire::Answer;
 
 pub(super) fn warning(client: &mut Client) -> Outcome {
@@ -61,9 +62,9 @@ pub(super) fn found_rows(client: &mut Client) -> Outcome {
         false => format!("select seq from common.seq_1_to_{count}"),
     };
     client.rows(&text)?;
-    let row = client
-        .row(client.random.clone().pick(&["select found_rows()", "SELECT FOUND_ROWS() as n"]))?;
-    client.equal("found_rows()", &row, &vec![Some(count.to_string())])
+    let text = client.random.pick(&["select found_rows()", "SELECT FOUND_ROWS() as n"]);
+    let row = client.row(text)?;
+    client.equal(text, &row, &vec![Some(count.to_string())])
 }
 
 pub(super) fn row_count(client: &mut Client) -> Outcome {
@@ -83,4 +84,27 @@ pub(super) fn insert_id(client: &mut Client) -> Outcome {
         client.random.pick(&["select last_insert_id()", "select 0 + last_insert_id() as id"]);
     let row = client.row(text)?;
     client.equal(text, &row, &vec![Some(client.session.insert_id.to_string())])
+}
+
+/// What a client says that its last number is, it is.
+pub(super) fn set_insert_id(client: &mut Client) -> Outcome {
+    let database = database(client)?;
+    let ids: Vec<u64> = rows::seen(client)[database].keys().copied().collect();
+    if ids.is_empty() || client.random.one_in(2) {
+        let id = rows::first_number(client.number, database) + client.random.next() % 1000;
+        let answer = client.act(&format!("select last_insert_id({id})"))?;
+        let answered = client.rows_of(answer)?;
+        client.session.insert_id = id;
+        return client.equal("last_insert_id()", &answered, &vec![vec![Some(id.to_string())]]);
+    }
+    let id = client.random.pick(&ids);
+    let answer =
+        client.act(&format!("update stored set id = last_insert_id(id) where id = {id}"))?;
+    client.done(&answer)?;
+    client.session.insert_id = id;
+    // It changes nothing, but may open a transaction.
+    if !rows::is_stored_at_once(client) {
+        client.session.work = Some(rows::seen(client).clone());
+    }
+    Ok(())
 }

@@ -198,8 +198,9 @@ fn forget_by_name(client: &mut Client) -> Outcome {
 pub(super) fn set_in_passing(client: &mut Client) -> Outcome {
     let (variable, tag) = (client.random.below(3), client.tag());
     let name = ["a", "b", "c"][variable];
-    let text = match client.random.below(3) {
+    let text = match client.random.below(4) {
         0 => format!("select @{name} := '{tag}'"),
+        2 => format!("select '{tag}' into @{name}"),
         1 => format!("call common.echo('{tag}', @{name})"),
         _ => format!("set @{name} = '{tag}'; select @{name}"),
     };

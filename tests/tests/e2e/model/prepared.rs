@@ -10,7 +10,7 @@ use super::wire::{Answer, CURSOR_EXISTS, LAST_ROW_SENT, Row};
 /// A session prepares no more before it closes some.
 const PREPARED_MAX: usize = 8;
 
-const TEXTS: [(&str, usize); 7] = [
+const TEXTS: [(&str, usize); 8] = [
     ("select concat(?, '/', ?), database()", 2),
     ("select tag from stored where tag = ?", 1),
     ("select ?, ifnull(@a, 'none')", 1),
@@ -18,6 +18,7 @@ const TEXTS: [(&str, usize); 7] = [
     ("select concat(last_insert_id(), '')", 0),
     ("select concat(@@group_concat_max_len, ''), @@sql_mode", 0),
     ("select concat(seq, ?) from common.seq_1_to_7", 1),
+    ("set @c = ?", 1),
 ];
 const JOINED: usize = 0;
 const FOUND: usize = 1;
@@ -26,6 +27,8 @@ const INSERTED: usize = 3;
 const INSERT_ID: usize = 4;
 const SETTINGS: usize = 5;
 const SEVEN: usize = 6;
+/// This one is not among those that are prepared at random: it holds the connection.
+const SET: usize = 7;
 
 /// The statement means what it meant elsewhere; the proxy cannot say so in this place.
 const NEED_REPREPARE: u16 = 1615;
@@ -33,7 +36,7 @@ const NEED_REPREPARE: u16 = 1615;
 const UNKNOWN_STATEMENT: u16 = 1243;
 
 pub(super) fn prepare(client: &mut Client) -> Outcome {
-    let text = client.random.below(TEXTS.len());
+    let text = client.random.below(SET);
     prepare_text(client, text).map(drop)
 }
 
@@ -69,7 +72,7 @@ fn choose(client: &mut Client, text: Option<usize>) -> Outcome<usize> {
         .collect();
     match matching.is_empty() {
         true => {
-            let text = text.unwrap_or_else(|| client.random.below(TEXTS.len()));
+            let text = text.unwrap_or_else(|| client.random.below(SET));
             prepare_text(client, text)
         }
         false => Ok(client.random.pick(&matching)),
@@ -174,9 +177,25 @@ fn run(
 }
 
 fn may_be_refused(client: &Client, statement: &Prepared, answer: &Answer) -> bool {
-    let moved = statement.shape != client.session.shape;
-    let free = !client.session.is_holding();
-    matches!(answer, Answer::Error { code: NEED_REPREPARE, .. } if moved && !free)
+    matches!(answer, Answer::Error { code: NEED_REPREPARE, .. }) && is_stuck(client, statement)
+}
+
+/// The session has moved on since it prepared the statement, and is held on its connection.
+fn is_stuck(client: &Client, statement: &Prepared) -> bool {
+    statement.shape != client.session.shape && client.session.is_holding()
+}
+
+/// A variable is set where nobody can say it again.
+pub(super) fn set_variable(client: &mut Client) -> Outcome {
+    let at = choose(client, Some(SET))?;
+    let tag = client.tag();
+    client.session.lasting = true;
+    if let Some(answer) = run(client, at, true, &[Some(&tag)])? {
+        client.done(&answer)?;
+        client.session.variables[2] = Some(tag);
+        return close_at(client, at);
+    }
+    Ok(())
 }
 
 /// A parameter in pieces: the statement is bound to the connection that has heard them.
@@ -202,8 +221,10 @@ pub(super) fn long_data(client: &mut Client) -> Outcome {
     let Some(answer) = run(client, at, true, &[None, Some(&other)])? else {
         return Ok(());
     };
-    if matches!(answer, Answer::Error { code: UNKNOWN_STATEMENT, .. }) {
-        client.world.count("long data lost");
+    // Why a piece was not taken cannot be said before the execution.
+    if matches!(answer, Answer::Error { code: UNKNOWN_STATEMENT, .. })
+        && is_stuck(client, &statement)
+    {
         client.session.prepared.remove(at);
         return Ok(());
     }

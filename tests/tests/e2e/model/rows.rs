@@ -179,3 +179,20 @@ pub(super) fn set_transaction(client: &mut Client) -> Outcome {
     rollback(client)?;
     insert(client)
 }
+
+/// A part of a transaction is taken back.
+pub(super) fn use_savepoint(client: &mut Client) -> Outcome {
+    if client.session.work.is_none() {
+        begin(client)?;
+    }
+    client.act_done("savepoint mine")?;
+    let before = seen(client).clone();
+    change(client)?;
+    insert(client)?;
+    if client.random.one_in(4) {
+        return client.act_done("release savepoint mine");
+    }
+    client.act_done("rollback to savepoint mine")?;
+    client.session.work = Some(before);
+    read(client)
+}

@@ -112,8 +112,10 @@ impl Wire {
         let mut bytes = Bytes(&first.payload[1..]);
         let id = u32::try_from(bytes.number(4)?).map_err(io::Error::other)?;
         for _ in 0..2 {
-            if bytes.number(2)? > 0 {
-                self.definitions(&mut sequence)?;
+            if bytes.number(2)? > 0
+                && let Err(error) = self.definitions(&mut sequence)?
+            {
+                return Ok(Err(error));
             }
         }
         Ok(Ok(id))
@@ -169,18 +171,26 @@ impl Wire {
             return finished(&first);
         }
         let columns = Bytes(&first.payload).length()?;
-        let status = self.definitions(sequence)?;
+        let status = match self.definitions(sequence)? {
+            Ok(status) => status,
+            Err(error) => return Ok(error),
+        };
         if status & CURSOR_EXISTS != 0 {
             return Ok(Answer::Rows { rows: Vec::new(), status, warnings: 0 });
         }
         self.rows(usize::try_from(columns).map_err(io::Error::other)?, form, sequence)
     }
 
-    /// Definitions of columns or parameters, and the status behind them.
-    fn definitions(&mut self, sequence: &mut u8) -> io::Result<u16> {
+    /// Definitions of columns or parameters, and the status behind them; a server that is hit may
+    /// answer an error in their place.
+    fn definitions(&mut self, sequence: &mut u8) -> io::Result<Result<u16, Answer>> {
         loop {
-            if let Some((_, status)) = end(&self.frame(sequence)?)? {
-                return Ok(status);
+            let frame = self.frame(sequence)?;
+            if let Some(error) = error(&frame) {
+                return Ok(Err(error));
+            }
+            if let Some((_, status)) = end(&frame)? {
+                return Ok(Ok(status));
             }
         }
     }

@@ -56,7 +56,10 @@ impl Session {
         }
         if summary.error.is_none() {
             self.leave(place, trace);
-            let unseen = matches!(trace, Trace::None | Trace::Unseen | Trace::CountsRows);
+            let unseen = matches!(
+                trace,
+                Trace::None | Trace::Unseen | Trace::CountsRows | Trace::SaysInsertId
+            );
             if done.told.is_changed() && unseen && self.is_transactional(place) && !self.opaque {
                 self.pin(place, &[Pin::Routine]);
             }
@@ -92,12 +95,7 @@ impl Session {
 
     fn settle_counts(&mut self, place: Place, kind: Kind, summary: Summary) {
         if summary.last_insert_id != 0 || kind == Kind::Call {
-            for held in self.leases.iter_mut() {
-                match held.place == place {
-                    true => held.inserted = true,
-                    false => held.knows_insert_id = false,
-                }
-            }
+            self.note_inserted(place);
         }
         self.counts.changed = match kind {
             _ if summary.error.is_some() => -1,
@@ -109,10 +107,22 @@ impl Session {
         }
     }
 
+    /// What `LAST_INSERT_ID()` answers may be another number from now on, and this connection knows it.
+    fn note_inserted(&mut self, place: Place) {
+        for held in self.leases.iter_mut() {
+            match held.place == place {
+                true => held.inserted = true,
+                false => held.knows_insert_id = false,
+            }
+        }
+    }
+
     fn leave(&mut self, place: Place, trace: &Trace) {
         match trace {
             Trace::None | Trace::CountsRows | Trace::Undone => {}
+            Trace::SaysInsertId => self.note_inserted(place),
             Trace::Unseen => {
+                self.note_inserted(place);
                 if let Some(held) = self.leases.at(place) {
                     held.dirty = true;
                 }

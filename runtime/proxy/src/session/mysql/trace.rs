@@ -29,6 +29,8 @@ pub(super) enum Trace {
     Undone,
     /// The statement that follows may ask how many rows there would have been.
     CountsRows,
+    /// It says itself what `LAST_INSERT_ID()` answers from then on.
+    SaysInsertId,
 }
 
 /// State that lives on one connection only.
@@ -185,8 +187,20 @@ fn left(text: &[u8], reading: Reading, effects: Effects) -> Trace {
     let routine = reading.kind == Kind::Call || effects.contains(Effects::FUNCTION_UNKNOWN);
     match pins_or_none(pinned(text, effects)) {
         Trace::None if routine => Trace::Unseen,
+        Trace::None if says_insert_id(text, effects) => Trace::SaysInsertId,
         trace => trace,
     }
+}
+
+/// Is `LAST_INSERT_ID()` called with an argument?
+fn says_insert_id(text: &[u8], effects: Effects) -> bool {
+    let mut words = code(text);
+    effects.contains(Effects::LAST_INSERT_ID)
+        && std::iter::from_fn(|| {
+            words.find(|token| is_word(*token, b"LAST_INSERT_ID"))?;
+            Some([words.next(), words.next()])
+        })
+        .any(|after| matches!(after, [Some(open), Some(next)] if open.bytes == b"(" && next.bytes != b")"))
 }
 
 fn pins_or_none(pins: Vec<Pin>) -> Trace {
@@ -414,6 +428,13 @@ mod tests {
         }
         for text in ["CALL p(1)", "SELECT my_function(1)"] {
             assert_eq!(traced(text), Trace::Unseen, "{text}");
+        }
+        for text in ["SELECT LAST_INSERT_ID(5)", "SELECT LAST_INSERT_ID(), last_insert_id(id + 1)"]
+        {
+            assert_eq!(traced(text), Trace::SaysInsertId, "{text}");
+        }
+        for text in ["SELECT LAST_INSERT_ID()", "SELECT @@last_insert_id, (1)"] {
+            assert_eq!(traced(text), Trace::None, "{text}");
         }
         assert_eq!(traced("SET TRANSACTION READ ONLY"), Trace::NextTransaction);
         assert_eq!(traced("SELECT SQL_CALC_FOUND_ROWS a FROM t LIMIT 1"), Trace::CountsRows);
