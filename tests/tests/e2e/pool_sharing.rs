@@ -145,3 +145,15 @@ async fn a_last_insert_id_that_a_client_has_chosen_is_its_own() {
     assert_eq!(value::<u32>(&mut other, "select last_insert_id()").await, 0);
     assert_eq!(value::<u32>(&mut one, "select last_insert_id()").await, 78);
 }
+
+#[tokio::test]
+async fn a_session_without_a_database_is_in_no_other_sessions() {
+    let (tidegate, _one, _other) = two_sessions("sharing_no_database").await;
+    let mut one = connect(&tidegate, "").await;
+    let mut other = connect(&tidegate, "").await;
+    for _ in 0..3 {
+        run(&mut one, "use mysql").await;
+        assert_eq!(value::<Option<String>>(&mut other, "select database()").await, None);
+        assert_eq!(value::<String>(&mut one, "select database()").await, "mysql");
+    }
+}

@@ -58,7 +58,9 @@ impl From<ServerLost> for DialError {
         match lost {
             ServerLost::Io(error) => Self::Lost(error),
             ServerLost::Violation(violation) => Self::Violation(violation),
-            ServerLost::Closed => Self::Lost(io::ErrorKind::UnexpectedEof.into()),
+            ServerLost::Closed | ServerLost::Unclean => {
+                Self::Lost(io::ErrorKind::UnexpectedEof.into())
+            }
         }
     }
 }

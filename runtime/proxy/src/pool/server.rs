@@ -57,6 +57,8 @@ impl LeaseError {
 
 /// Answers the number of the row that was inserted last on a connection.
 pub(crate) const LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID()";
+/// Answers 1 on a connection that has no current database.
+const NO_DATABASE: &str = "SELECT DATABASE() IS NULL";
 /// As [`LAST_INSERT_ID`], and makes it 0.
 const TAKE_LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0)";
 
@@ -521,7 +523,7 @@ impl Leased {
             }
             Missed::StartOver => {
                 if !self.reset().await {
-                    return Err(ServerLost::Closed);
+                    return Err(ServerLost::Unclean);
                 }
                 settings.entries().map(|entry| (entry.command, &*entry.argument)).collect()
             }
@@ -593,5 +595,11 @@ async fn reset(connection: &mut ServerConn, identity: &Identity, limit: Duration
     connection.pending.clear();
     connection.statements.clear();
     connection.heard = Settings::default();
-    matches!(timeout(limit, connection.exchange(&commands)).await, Ok(Ok(Ok(()))))
+    let exchanged = async {
+        let done = matches!(connection.exchange(&commands).await, Ok(Ok(())));
+        // A reset leaves the database as it is, and there is no way back to none.
+        let has_own = identity.database.is_some();
+        done && (has_own || matches!(connection.query_number(NO_DATABASE).await, Ok(1)))
+    };
+    timeout(limit, exchanged).await.unwrap_or(false)
 }

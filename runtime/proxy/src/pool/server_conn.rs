@@ -54,6 +54,9 @@ pub(crate) enum ServerLost {
     Violation(#[from] Violation),
     #[error("the server closed the connection")]
     Closed,
+    /// It is no fault of the server's.
+    #[error("the connection cannot be made as good as new")]
+    Unclean,
 }
 
 /// A logged-in connection.

@@ -21,7 +21,7 @@ use super::command::Head;
 use super::prepared::{Statement, Types};
 use super::relay::{Done, first_packet};
 use super::reply::Form;
-use super::statement::{Asked, Outgoing, Packet, TRIES};
+use super::statement::{Asked, Outgoing, Packet, Tries};
 use super::trace::{Follows, Pin, Trace};
 use super::{End, Session};
 use crate::conn::Conn;
@@ -160,7 +160,10 @@ impl Session {
         let place = match bound {
             Some(place) => place,
             None => match self.place_knowing(id, &asked).await {
-                Ok(place) => place,
+                Ok(Ok(place)) => place,
+                Ok(Err((place, refused))) => {
+                    return self.refuse_execution(place, head, &asked, &refused).await;
+                }
                 Err(error) => {
                     self.discard(head).await?;
                     return self.refuse(&asked, &error).await;
@@ -200,7 +203,7 @@ impl Session {
         let bound = self.prepared.get(id).and_then(|statement| statement.bound_to());
         let place = match bound {
             Some(place) => Some(place),
-            None => self.place(&asked).await.ok(),
+            None => self.place_knowing(id, &asked).await.ok().and_then(Result::ok),
         };
         let argument = head.argument(&self.client.inbox);
         if let Some(statement) = self.prepared.get(id) {
@@ -326,19 +329,40 @@ impl Session {
         self.refuse_command(head, &ErrPacket::new(ER_UNKNOWN_STMT_HANDLER, message)).await
     }
 
-    /// As [`Self::place_ready`]; the connection knows the statement, unless its server refuses it.
-    async fn place_knowing(&mut self, id: u32, asked: &Asked) -> Result<Place, LeaseError> {
-        let mut tries = TRIES;
+    /// As [`Self::place_ready`]; the connection knows the statement. The inner error is its server's.
+    async fn place_knowing(
+        &mut self,
+        id: u32,
+        asked: &Asked,
+    ) -> Result<Result<Place, (Place, ErrPacket)>, LeaseError> {
+        let mut tries = Tries::default();
         loop {
-            let place = self.place_ready(asked).await?;
-            if self.is_bound_to(place) || self.is_known(place, id) {
-                return Ok(place);
+            let place = match self.has_moved(id) {
+                // It is prepared first, as there may be no way back to where the session was then.
+                true => self.place(asked).await?,
+                false => self.place_ready(asked).await?,
+            };
+            if self.is_bound_to(place) {
+                return Ok(Ok(place));
             }
-            match Box::pin(self.learn(place, id)).await {
-                Ok(_) => return Ok(place),
+            let mut ready = Box::pin(self.learn(place, id)).await;
+            if matches!(ready, Ok(Ok(()))) && self.is_behind(place, asked.follows) {
+                ready = Box::pin(self.catch_up(place, asked.follows)).await.map(Ok);
+            }
+            match ready {
+                Ok(Ok(())) if self.is_known(place, id) => return Ok(Ok(place)),
+                Ok(Err(refused)) => return Ok(Err((place, refused))),
+                // It had to start over for this session, and has forgotten what it knew.
+                Ok(Ok(())) => self.abandon(place, ServerLost::Unclean, &mut tries)?,
                 Err(lost) => self.abandon(place, lost, &mut tries)?,
             }
         }
+    }
+
+    /// The session's database or modes are others than when the statement was prepared.
+    fn has_moved(&mut self, id: u32) -> bool {
+        let shape = self.settings.shape();
+        self.prepared.get(id).is_some_and(|statement| statement.content.shape != shape)
     }
 
     /// Makes sure that a server knows a statement. `false`: it does not, and the client was told.
@@ -355,9 +379,7 @@ impl Session {
         match Box::pin(self.learn(place, id)).await {
             Ok(Ok(())) => Ok(true),
             Ok(Err(refused)) => {
-                self.discard(head).await?;
-                self.finish(asked, place, OutcomeKind::ServerError, refused.code, 0);
-                self.send_error(self.reply_sequence, &refused).await?;
+                self.refuse_execution(place, head, asked, &refused).await?;
                 Ok(false)
             }
             Err(lost) => {
@@ -366,6 +388,18 @@ impl Session {
                 Ok(false)
             }
         }
+    }
+
+    async fn refuse_execution(
+        &mut self,
+        place: Place,
+        head: Head,
+        asked: &Asked,
+        refused: &ErrPacket,
+    ) -> Result<(), End> {
+        self.discard(head).await?;
+        self.finish(asked, place, OutcomeKind::ServerError, refused.code, 0);
+        self.send_error(self.reply_sequence, refused).await
     }
 
     fn is_known(&mut self, place: Place, id: u32) -> bool {
@@ -381,7 +415,8 @@ impl Session {
     /// Prepares a statement on a connection that does not know it yet.
     async fn learn(&mut self, place: Place, id: u32) -> Result<Result<(), ErrPacket>, ServerLost> {
         // A connection that has to start over for this session forgets what it knows.
-        if self.is_behind(place, Follows::Nothing) {
+        let may_wait = self.has_moved(id) && !self.is_bound_to(place);
+        if !may_wait && self.is_behind(place, Follows::Nothing) {
             self.catch_up(place, Follows::Nothing).await?;
         }
         if self.is_known(place, id) {

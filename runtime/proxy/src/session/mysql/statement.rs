@@ -25,8 +25,18 @@ use crate::listener::Finished;
 use crate::pool::{Borrower, Identity, LeaseError, Missed, ServerLost, Settings, write_command};
 use crate::route::{Place, Route, route};
 
-/// So many connections may be lost before a statement could be sent on one.
-pub(super) const TRIES: u8 = 3;
+/// How many connections may turn out to be of no use before a statement could be sent on one.
+pub(super) struct Tries {
+    lost: u8,
+    /// Others have left them so; there are not so many in most pools.
+    unclean: u8,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self { lost: 3, unclean: 100 }
+    }
+}
 
 /// What uses a table and is right leaves no message, also not of a statement before.
 const CLEAR_MESSAGES: &str = "SELECT 1 FROM (SELECT 1) AS nothing";
@@ -165,7 +175,7 @@ impl Session {
     /// before that is replaced, if nothing of the session lives there: nothing was sent yet that
     /// could be carried out twice.
     pub(super) async fn place_ready(&mut self, asked: &Asked) -> Result<Place, LeaseError> {
-        let mut tries = TRIES;
+        let mut tries = Tries::default();
         loop {
             let place = self.place(asked).await?;
             if self.is_bound_to(place) || !self.is_behind(place, asked.follows) {
@@ -193,17 +203,19 @@ impl Session {
         &mut self,
         place: Place,
         why: ServerLost,
-        tries: &mut u8,
+        tries: &mut Tries,
     ) -> Result<(), LeaseError> {
         let server = self.leases.at(place).map(|held| Arc::clone(held.leased.server()));
         self.leases.drop_at(place);
         self.prepared.forget(place);
         let address = server.as_ref().map_or("a server", |server| &server.address).to_owned();
-        if let Some(server) = server {
+        let unclean = matches!(why, ServerLost::Unclean);
+        if let Some(server) = server.filter(|_| !unclean) {
             server.failed(&why);
         }
-        *tries = tries.saturating_sub(1);
-        if *tries == 0 {
+        let left = if unclean { &mut tries.unclean } else { &mut tries.lost };
+        *left = left.saturating_sub(1);
+        if *left == 0 {
             return Err(LeaseError::Lost { server: address, source: why });
         }
         debug!(session = self.context.id, server = %address, "lost before a statement: {why}");
@@ -457,7 +469,7 @@ impl Session {
     ) -> Result<(), End> {
         let server = self.leases.at(place).map(|held| Arc::clone(held.leased.server()));
         let address = server.as_ref().map_or("a server", |server| &server.address).to_owned();
-        if let Some(server) = &server {
+        if let Some(server) = server.as_ref().filter(|_| !matches!(why, ServerLost::Unclean)) {
             server.failed(why);
         }
         let bound = self.bonds.transaction.is_some() || self.bonds.pin.is_some() || self.opaque;
