@@ -22,6 +22,9 @@ pub(super) enum Load {
     Idle,
 }
 
+/// What is measured when there is little time.
+pub(super) const QUICK: [Load; 4] = [Load::Text, Load::Prepared, Load::Churn, Load::Idle];
+
 /// How statements reach the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -41,21 +41,22 @@ const fn tidegate(name: &'static str, pooling: Pooling, plugin: Option<Plugin>) 
     Target { name, kind: Kind::Tidegate(Setup { pooling, plugin }) }
 }
 
-const TARGETS: [Target; 9] = [
-    DIRECT,
-    RELAY,
-    HAPROXY,
-    MYSQL_ROUTER,
-    tidegate("tidegate", Pooling::Session, None),
-    tidegate("tidegate+noop", Pooling::Session, Some(Plugin::Noop)),
-    tidegate("tidegate+read-write-split", Pooling::Session, Some(Plugin::ReadWriteSplit)),
-    tidegate("tidegate-transaction", Pooling::Transaction, None),
-    tidegate(
-        "tidegate-transaction+read-write-split",
-        Pooling::Transaction,
-        Some(Plugin::ReadWriteSplit),
-    ),
-];
+const PLAIN: Target = tidegate("tidegate", Pooling::Session, None);
+const NOOP: Target = tidegate("tidegate+noop", Pooling::Session, Some(Plugin::Noop));
+const SPLIT: Target =
+    tidegate("tidegate+read-write-split", Pooling::Session, Some(Plugin::ReadWriteSplit));
+const POOLED: Target = tidegate("tidegate-transaction", Pooling::Transaction, None);
+const POOLED_SPLIT: Target = tidegate(
+    "tidegate-transaction+read-write-split",
+    Pooling::Transaction,
+    Some(Plugin::ReadWriteSplit),
+);
+
+const TARGETS: [Target; 9] =
+    [DIRECT, RELAY, HAPROXY, MYSQL_ROUTER, PLAIN, NOOP, SPLIT, POOLED, POOLED_SPLIT];
+
+/// What is measured when there is little time.
+pub(super) const QUICK: [Target; 6] = [DIRECT, RELAY, HAPROXY, PLAIN, NOOP, SPLIT];
 
 impl ValueEnum for Target {
     fn value_variants<'a>() -> &'a [Self] {
