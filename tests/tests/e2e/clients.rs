@@ -37,15 +37,21 @@ impl Way {
     }
 }
 
-/// Both sample plugins in front of a primary and its replica.
+/// Every sample plugin in front of a primary and its replica.
 pub(crate) fn with_plugins(setup: Setup, sticky: &str) -> Tidegate {
+    let rules = "[[config.rules]]\nrule_id = 1\nmatch_pattern = '^insert'\nlog = true\n";
     let setup = setup
-        .sidecar("10-user-router", &router_config())
-        .sidecar("20-read-write-split", &split_config(sticky));
-    Tidegate::start_with_plugins(
-        setup,
-        &[("10-user-router", "user-router"), ("20-read-write-split", "read-write-split")],
-    )
+        .sidecar("10-trace-id", "deadline = \"1s\"\n[config]\ngenerate = true\n")
+        .sidecar("20-user-router", &router_config())
+        .sidecar("30-query-rules", &format!("deadline = \"1s\"\n[config]\n{rules}"))
+        .sidecar("40-read-write-split", &split_config(sticky));
+    let plugins = [
+        ("10-trace-id", "trace-id"),
+        ("20-user-router", "user-router"),
+        ("30-query-rules", "query-rules"),
+        ("40-read-write-split", "read-write-split"),
+    ];
+    Tidegate::start_with_plugins(setup, &plugins)
 }
 
 fn setup() -> Setup {

@@ -8,8 +8,9 @@ use tidegate_tests::server::{PRIMARY_ID, Pair, Programs, REPLICA_ID, users};
 use tidegate_tests::setup::UPSTREAM;
 use tidegate_tests::{MariaDbPair, PATIENCE, Setup, Tidegate, wait_for};
 
+use crate::clients::with_plugins;
 use crate::load::{Load, Work};
-use crate::routing::{router_config, split_config};
+use crate::routing::split_config;
 use crate::support::{answered_by, assert_unharmed, connect, run, server_error, value};
 
 /// Has every statement sent to a replica.
@@ -68,23 +69,10 @@ async fn a_switchover_under_load_loses_nothing_and_ends_no_session() {
 
 /// Transaction pooling, with every plugin that there is for MySQL.
 pub(crate) fn with_all_plugins(setup: Setup) -> Tidegate {
-    let rules = "deadline = \"1s\"\n[config]\n\
-        [[config.rules]]\nrule_id = 1\nmatch_pattern = '^insert'\nlog = true\n";
-    let quick = |config: &str| format!("deadline = \"1s\"\n{config}");
     let setup = setup
         .pool("{ mode = \"transaction\", max = 6, wait = \"5s\" }")
-        .listener("query_log = { path = \"queries.log\" }")
-        .sidecar("10-trace-id", &quick("[config]\ngenerate = true\ncomment = true\n"))
-        .sidecar("20-user-router", &quick(&router_config()))
-        .sidecar("30-query-rules", rules)
-        .sidecar("40-read-write-split", &quick(&split_config("0s")));
-    let plugins = [
-        ("10-trace-id", "trace-id"),
-        ("20-user-router", "user-router"),
-        ("30-query-rules", "query-rules"),
-        ("40-read-write-split", "read-write-split"),
-    ];
-    Tidegate::start_with_plugins(setup, &plugins)
+        .listener("query_log = { path = \"queries.log\" }");
+    with_plugins(setup, "0s")
 }
 
 /// The primary is killed under sessions that do all sorts of work, and the replica takes over.
