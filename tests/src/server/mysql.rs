@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::server::programs::{Programs, settings, unprivileged};
 use crate::tidegate::target_dir;
 
-/// MySQL 9 from the folder where `cargo xtask test --mysql9` installs it.
+/// MySQL 9 from the folder where `cargo xtask mysql9` installs it.
 #[derive(Debug)]
 pub enum MySqlPrograms {}
 
@@ -19,7 +19,7 @@ pub fn find_mysql_program(name: &str) -> PathBuf {
     let program = target_dir().join("tests/mysql9/bin").join(name);
     assert!(
         program.is_file(),
-        "{} is missing; `cargo xtask test --mysql9` installs it",
+        "{} is missing; `cargo xtask mysql9` installs it",
         program.display()
     );
     program
