@@ -11,7 +11,6 @@ use tidegate_mysql_wire::packet::{
 
 use super::Session;
 use super::command::{ClientLost, Head};
-use super::execute::reframed;
 use super::statement::{Asked, Outgoing};
 use crate::conn::Inbox;
 use crate::route::Place;
@@ -122,10 +121,6 @@ impl Session {
         let Some(argument) = rewritten else {
             return Ok(Some(Outgoing::Frames(head)));
         };
-        let packet = reframed(head, &argument);
-        if packet.is_some() {
-            self.client.inbox.consume(head.framed());
-        }
-        Ok(packet.map(|packet| Outgoing::Head(packet, head)))
+        Ok(self.with_argument(head, &argument))
     }
 }

@@ -8,7 +8,6 @@ use tidegate_mysql_wire::packet::BulkExecute;
 
 use super::Session;
 use super::command::{ClientLost, Head};
-use super::execute::reframed;
 use super::statement::Outgoing;
 use crate::route::Place;
 
@@ -45,10 +44,6 @@ impl Session {
         known.types.clone_from(&statement.types);
         let mut typed = BytesMut::new();
         BulkExecute { types: &statement.types, ..bulk }.encode(&mut typed);
-        let packet = reframed(head, &typed);
-        if packet.is_some() {
-            self.client.inbox.consume(head.framed());
-        }
-        Ok(packet.map(|packet| Outgoing::Head(packet, head)))
+        Ok(self.with_argument(head, &typed))
     }
 }

@@ -497,8 +497,21 @@ impl Session {
             return Some(Outgoing::Frames(head));
         };
         // The client has told the types on another connection; here they are new.
-        let argument = head.argument(&self.client.inbox);
-        let packet = with_types(head, argument, flag, &statement.types)?;
+        let argument = with_types(head.argument(&self.client.inbox), flag, &statement.types)?;
+        self.with_argument(head, &argument)
+    }
+
+    /// The client's execution with another argument in the place of the part that is held. `None`
+    /// where the frame would be full.
+    pub(super) fn with_argument(&mut self, head: Head, argument: &[u8]) -> Option<Outgoing> {
+        let len = head.outstanding() + 1 + argument.len();
+        if len >= PAYLOAD_MAX || head.continues() {
+            return None;
+        }
+        let mut packet = BytesMut::with_capacity(HEADER_LEN + 1 + argument.len());
+        packet.put_slice(&Header { len, sequence: 0 }.encode());
+        packet.put_u8(head.code);
+        packet.put_slice(argument);
         self.client.inbox.consume(head.framed());
         Some(Outgoing::Head(packet, head))
     }
@@ -560,23 +573,10 @@ fn statement_id(argument: &[u8]) -> Option<u32> {
     argument.first_chunk::<ID_LEN>().map(|id| u32::from_le_bytes(*id))
 }
 
-/// The held part of an execution with the types put in. `None` where the frame would be full.
-fn with_types(head: Head, argument: &[u8], flag: usize, types: &[u8]) -> Option<BytesMut> {
+/// The held part of an execution with the types put in.
+fn with_types(argument: &[u8], flag: usize, types: &[u8]) -> Option<Vec<u8>> {
     let (before, after) = (argument.get(..flag)?, argument.get(flag + 1..)?);
-    reframed(head, &[before, &[1], types, after].concat())
-}
-
-/// The held part of an execution with another argument. `None` where the frame would be full.
-pub(super) fn reframed(head: Head, argument: &[u8]) -> Option<BytesMut> {
-    let len = head.outstanding() + 1 + argument.len();
-    if len >= PAYLOAD_MAX || head.continues() {
-        return None;
-    }
-    let mut packet = BytesMut::with_capacity(HEADER_LEN + 1 + argument.len());
-    packet.put_slice(&Header { len, sequence: 0 }.encode());
-    packet.put_u8(head.code);
-    packet.put_slice(argument);
-    Some(packet)
+    Some([before, &[1], types, after].concat())
 }
 
 /// Reads a reply to its end without showing it to the client.
