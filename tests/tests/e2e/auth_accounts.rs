@@ -163,24 +163,14 @@ pub(crate) async fn try_with_certificate(login: Login<'_>) -> Result<Conn, Error
     Conn::new(Opts::from(options(login).ssl_opts(tls))).await
 }
 
-#[tokio::test]
-async fn what_an_account_requires_is_required_at_our_door() {
-    let server = server();
-    server.execute(&format!(
-        "create user ssl_@'%' identified by 'x' require ssl; \
-         create user x509@'%' identified by 'x' require x509; \
-         create user subject@'%' identified by 'x' require subject '{CLIENT_SUBJECT}' \
-         and issuer '{ISSUER}'; \
-         create user other@'%' identified by 'x' require subject '/CN=other'; \
-         create user cipher@'%' identified by 'x' require cipher 'ECDHE-NONE'",
-    ));
-    let tidegate = Tidegate::start(with_certificates(&server));
+/// Of the accounts `ssl_`, `x509` and `subject`, which are named for what they demand.
+pub(crate) async fn answer_to_demands(tidegate: &Tidegate) {
     for (user, tls_is_enough, missing) in [
         ("ssl_", true, "over TLS"),
         ("x509", false, "needs a client certificate"),
         ("subject", false, "needs a client certificate with the subject \"/C=SE"),
     ] {
-        let login = login(&tidegate, user, "x");
+        let login = login(tidegate, user, "x");
         let (code, message) = refusal(login).await;
         assert!(code == 1045 && message.contains("over TLS"), "{user}: {message}");
         match tls_is_enough {
@@ -197,6 +187,21 @@ async fn what_an_account_requires_is_required_at_our_door() {
         let (code, message) = refusal(Login { password: "wrong", ..login }).await;
         assert!(code == 1045 && message.ends_with("(using password: YES)"), "{message}");
     }
+}
+
+#[tokio::test]
+async fn what_an_account_requires_is_required_at_our_door() {
+    let server = server();
+    server.execute(&format!(
+        "create user ssl_@'%' identified by 'x' require ssl; \
+         create user x509@'%' identified by 'x' require x509; \
+         create user subject@'%' identified by 'x' require subject '{CLIENT_SUBJECT}' \
+         and issuer '{ISSUER}'; \
+         create user other@'%' identified by 'x' require subject '/CN=other'; \
+         create user cipher@'%' identified by 'x' require cipher 'ECDHE-NONE'",
+    ));
+    let tidegate = Tidegate::start(with_certificates(&server));
+    answer_to_demands(&tidegate).await;
     for (user, reason) in [("other", "not \"/C=SE"), ("cipher", "needs the cipher \"ECDHE-NONE\"")]
     {
         let error = try_with_certificate(login(&tidegate, user, "x")).await.unwrap_err();

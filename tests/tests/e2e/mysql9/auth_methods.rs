@@ -8,8 +8,8 @@ use tidegate_tests::server::users;
 use tidegate_tests::{MySql, MySqlPair, Setup, Tidegate};
 
 use crate::auth_accounts::{
-    current_user, let_what_is_known_grow_old, login, refusal, try_with_certificate,
-    with_certificates,
+    answer_to_demands, current_user, let_what_is_known_grow_old, login, refusal,
+    try_with_certificate, with_certificates,
 };
 use crate::support::{server_error, value};
 
@@ -113,28 +113,7 @@ async fn what_an_account_requires_is_required_at_our_door() {
          create user other@'%' identified by 'x' require subject '/CN=other'",
     ));
     let tidegate = Tidegate::start(with_certificates(&server));
-    for (user, tls_is_enough, missing) in [
-        ("ssl_", true, "over TLS"),
-        ("x509", false, "needs a client certificate"),
-        ("subject", false, "needs a client certificate with the subject \"/C=SE"),
-    ] {
-        let login = login(&tidegate, user, "x");
-        let (code, message) = refusal(login).await;
-        assert!(code == 1045 && message.contains("over TLS"), "{user}: {message}");
-        match tls_is_enough {
-            true => assert_eq!(current_user(login.with_tls()).await, format!("{user}@%")),
-            false => {
-                let (code, message) = refusal(login.with_tls()).await;
-                assert!(code == 1045 && message.contains(missing), "{user}: {message}");
-            }
-        }
-        let mut connection = try_with_certificate(login).await.unwrap();
-        let seen: String = value(&mut connection, "select current_user()").await;
-        assert_eq!(seen, format!("{user}@%"));
-        // Who does not know the password is told nothing of it.
-        let (code, message) = refusal(Login { password: "wrong", ..login }).await;
-        assert!(code == 1045 && message.ends_with("(using password: YES)"), "{message}");
-    }
+    answer_to_demands(&tidegate).await;
     let error = try_with_certificate(login(&tidegate, "other", "x")).await.unwrap_err();
     let (code, message) = server_error(&error);
     assert!(code == 1045 && message.contains("not \"/C=SE"), "{message}");
