@@ -19,16 +19,20 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 pub use error::{Error, Errors, Position};
-pub use listener::{Auth, ClientTls, ClientTlsMode, Compression, Listener, QueryLog};
+pub use listener::{
+    Auth, ClientTls, ClientTlsMode, Compression, Listener, ListenerProtocol, MysqlListener,
+    PostgresAuth, PostgresListener, QueryLog,
+};
 pub use process::{Admin, Log, LogFormat, Plugins, Runtime};
 pub use secret::Secret;
 pub use upstream::{
-    Account, Balance, Pool, PoolMode, Probe, Protocol, ReadAfterWrite, Role, Server, ServerRsa,
-    ServerTls, ServerTlsMode, Upstream,
+    Account, Balance, Pool, PoolMode, PostgresUpstream, Probe, ReadAfterWrite, Role, Server,
+    ServerRsa, ServerTls, ServerTlsMode, Upstream, UpstreamProtocol,
 };
 pub use users::{AuthMethod, User, UserSecret};
 
 use table::{Document, Environment, Table};
+use upstream::Protocol;
 
 /// Everything that `tidegate.toml` says, with defaults filled in and references resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,12 +65,16 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, Errors> {
     parse_with(text, file, &|name| std::env::var_os(name))
 }
 
-/// Reads a users file: `[[user]]` tables with a `name` and a `password` or `verifier`.
+/// Reads the users file of a listener: `[[user]]` tables with a `name` and a `password` or `verifier`.
 ///
 /// # Errors
 /// All that is wrong with it, or that it cannot be read.
-pub fn load_users(path: &Path) -> Result<Vec<User>, Errors> {
-    load_users_with(path, &|name| std::env::var_os(name))
+pub fn load_users(path: &Path, listener: &ListenerProtocol) -> Result<Vec<User>, Errors> {
+    let protocol = match listener {
+        ListenerProtocol::Mysql(_) => Protocol::Mysql,
+        ListenerProtocol::Postgres(_) => Protocol::Postgres,
+    };
+    load_users_with(path, &|name| std::env::var_os(name), Some(protocol))
 }
 
 fn parse_with(text: &str, file: &Path, environment: &Environment) -> Result<Config, Errors> {
@@ -75,9 +83,13 @@ fn parse_with(text: &str, file: &Path, environment: &Environment) -> Result<Conf
     Ok(config)
 }
 
-fn load_users_with(path: &Path, environment: &Environment) -> Result<Vec<User>, Errors> {
+fn load_users_with(
+    path: &Path,
+    environment: &Environment,
+    protocol: Option<Protocol>,
+) -> Result<Vec<User>, Errors> {
     let text = read_text(path)?;
-    let (users, _warnings) = Document::read(&text, path, environment, users::file)?;
+    let (users, _warnings) = Document::read(&text, path, environment, |root| users::file(root, protocol))?;
     Ok(users)
 }
 

@@ -18,7 +18,7 @@ const LONGEST_VERSION: usize = 60;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     pub name: String,
-    pub protocol: Protocol,
+    pub protocol: ListenerProtocol,
     /// Port 0 lets the system choose.
     pub bind: SocketAddr,
     /// Where statements go unless a plugin says otherwise; the name of an upstream that is there.
@@ -29,6 +29,26 @@ pub struct Listener {
     /// The plugins of this listener in their order; `None` for all that are loaded.
     pub plugins: Option<Vec<String>>,
     pub query_log: Option<QueryLog>,
+    /// Clients beyond this many are turned away.
+    pub max_sessions: usize,
+    /// From accepting a client to the end of its login.
+    pub login_timeout: Duration,
+    /// How long a client may say nothing; `None` for ever.
+    pub idle_timeout: Option<Duration>,
+    /// The longest packet that a client may send, in bytes.
+    pub max_packet: usize,
+}
+
+/// What the clients of a listener speak, and what only clients of that protocol need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenerProtocol {
+    Mysql(MysqlListener),
+    Postgres(PostgresListener),
+}
+
+/// How clients of MySQL and MariaDB are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MysqlListener {
     /// What clients are told; `None` for what the upstream's servers say.
     pub server_version: Option<String>,
     /// The method that the greeting proposes.
@@ -38,14 +58,23 @@ pub struct Listener {
     /// The private key that clients without TLS encrypt passwords for; `None` for one that is made
     /// when it is needed.
     pub rsa_key: Option<PathBuf>,
-    /// Clients beyond this many are turned away.
-    pub max_sessions: usize,
-    /// From accepting a client to the end of its login.
-    pub login_timeout: Duration,
-    /// How long a client may say nothing; `None` for ever.
-    pub idle_timeout: Option<Duration>,
-    /// The longest packet that a client may send, in bytes.
-    pub max_packet: usize,
+}
+
+/// How clients of PostgreSQL are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresListener {
+    /// How clients prove a password that is known in clear, and those of users that do not exist.
+    pub default_auth: PostgresAuth,
+}
+
+/// How clients of PostgreSQL prove their passwords.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PostgresAuth {
+    #[default]
+    ScramSha256,
+    Md5,
+    /// They tell them, over TLS only.
+    Cleartext,
 }
 
 /// Encryption towards clients.
@@ -69,10 +98,13 @@ pub enum ClientTlsMode {
 /// Where it is known who may log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// The upstream's servers are asked, with the upstream's account.
-    Server,
+    /// The upstream's servers are asked, with the upstream's account; by this query where there is
+    /// one.
+    Server { query: Option<String> },
     /// A users file, as it was read with the configuration.
     File { path: PathBuf, users: Vec<User> },
+    /// PgBouncer's list of users.
+    UserList { path: PathBuf },
     /// The configuration itself.
     Users(Vec<User>),
 }
@@ -103,35 +135,54 @@ pub(crate) fn read(
     });
     let protocol = table.required("protocol", |value| value.choice(&PROTOCOLS));
     let bind = table.required("bind", |value| bind(value, seen, admin));
-    let upstream = table.required("upstream", |value| upstream(value, upstreams));
+    let upstream = table.required("upstream", |value| upstream(value, upstreams, protocol));
     let tls = table.optional("tls", tls);
-    let auth = table.required("auth", |value| value.table(|auth_table| auth(auth_table, upstream)));
+    let auth = table
+        .required("auth", |value| value.table(|auth_table| auth(auth_table, upstream, protocol)));
     let plugins = table.optional("plugins", plugins);
     let query_log = table.optional("query_log", query_log);
-    let server_version = table.optional("server_version", server_version);
-    let default_auth = table.optional("default_auth", default_auth);
-    let compression = table.optional("compression", compression);
-    let rsa_key = table.optional("rsa_key", Value::readable);
+    let own = own(table, protocol);
     let limits = limits(table);
     Some(Listener {
         name: name?,
-        protocol: protocol?,
+        protocol: own?,
         bind: bind?,
         upstream: upstream?.name.to_owned(),
         tls,
         auth: auth?,
         plugins,
         query_log,
-        server_version,
-        default_auth: default_auth.unwrap_or_default(),
-        // Only clients that ask for it get it, and only they pay for it.
-        compression: compression.unwrap_or_else(|| vec![Compression::Zstd, Compression::Zlib]),
-        rsa_key,
         max_sessions: limits.max_sessions,
         login_timeout: limits.login_timeout,
         idle_timeout: limits.idle_timeout,
         max_packet: limits.max_packet,
     })
+}
+
+/// What only listeners of this protocol have.
+fn own(table: &mut Table<'_>, protocol: Option<Protocol>) -> Option<ListenerProtocol> {
+    let of_mysql = Protocol::Mysql;
+    let server_version =
+        table.optional_of("server_version", protocol, of_mysql, server_version);
+    let compression = table.optional_of("compression", protocol, of_mysql, compression);
+    let rsa_key = table.optional_of("rsa_key", protocol, of_mysql, Value::readable);
+    match protocol {
+        Some(Protocol::Mysql) => Some(ListenerProtocol::Mysql(MysqlListener {
+            server_version,
+            default_auth: table.optional("default_auth", default_auth).unwrap_or_default(),
+            // Only clients that ask for it get it, and only they pay for it.
+            compression: compression.unwrap_or_else(|| vec![Compression::Zstd, Compression::Zlib]),
+            rsa_key,
+        })),
+        Some(Protocol::Postgres) => Some(ListenerProtocol::Postgres(PostgresListener {
+            default_auth: table.optional("default_auth", postgres_auth).unwrap_or_default(),
+        })),
+        None => {
+            // What may stand there is not known.
+            let _ = table.get("default_auth");
+            None
+        }
+    }
 }
 
 struct Limits {
@@ -165,10 +216,21 @@ fn bind(value: &Value<'_>, seen: &mut Seen, admin: Option<&Admin>) -> Option<Soc
     Some(address)
 }
 
-fn upstream<'u, 'd>(value: &Value<'_>, known: &'u [Outline<'d>]) -> Option<&'u Outline<'d>> {
+fn upstream<'u, 'd>(
+    value: &Value<'_>,
+    known: &'u [Outline<'d>],
+    protocol: Option<Protocol>,
+) -> Option<&'u Outline<'d>> {
     let name = value.text()?;
     if let Some(upstream) = known.iter().find(|upstream| upstream.name == name) {
-        return Some(upstream);
+        return match protocol.zip(upstream.protocol) {
+            Some((own, its)) if own != its => value.fail(format!(
+                "`{name}` speaks `{}`, and the listener `{}`",
+                its.name(),
+                own.name()
+            )),
+            _ => Some(upstream),
+        };
     }
     let names: Vec<_> = known.iter().map(|upstream| upstream.name).collect();
     value.fail(format!("there is no upstream `{name}`; {}", hint(name, &names)))
@@ -198,7 +260,11 @@ enum Source {
     Config,
 }
 
-fn auth(table: &mut Table<'_>, upstream: Option<&Outline<'_>>) -> Option<Auth> {
+fn auth(
+    table: &mut Table<'_>,
+    upstream: Option<&Outline<'_>>,
+    protocol: Option<Protocol>,
+) -> Option<Auth> {
     let source = table.required("source", |value| {
         value.choice(&[
             ("server", Source::Server),
@@ -208,17 +274,24 @@ fn auth(table: &mut Table<'_>, upstream: Option<&Outline<'_>>) -> Option<Auth> {
     });
     let Some(source) = source else {
         // Which of these belong here is not known.
-        let _ = (table.get("file"), table.get("users"));
+        let _ = (table.get("file"), table.get("users"), table.get("query"));
         return None;
     };
     match source {
-        Source::Server => server_auth(table, upstream),
-        Source::File => table.required("file", users_file),
-        Source::Config => table.required("users", users::array).map(Auth::Users),
+        Source::Server => server_auth(table, upstream, protocol),
+        Source::File => table.required("file", |file| users_file(file, protocol)),
+        Source::Config => {
+            table.required("users", |users| users::array(users, protocol)).map(Auth::Users)
+        }
     }
 }
 
-fn server_auth(table: &Table<'_>, upstream: Option<&Outline<'_>>) -> Option<Auth> {
+fn server_auth(
+    table: &mut Table<'_>,
+    upstream: Option<&Outline<'_>>,
+    protocol: Option<Protocol>,
+) -> Option<Auth> {
+    let query = table.optional_of("query", protocol, Protocol::Postgres, query);
     match upstream {
         Some(upstream) if !upstream.has_account => table.fail(
             "source",
@@ -227,13 +300,26 @@ fn server_auth(table: &Table<'_>, upstream: Option<&Outline<'_>>) -> Option<Auth
                 upstream.name
             ),
         ),
-        _ => Some(Auth::Server),
+        _ => Some(Auth::Server { query }),
     }
 }
 
-fn users_file(value: &Value<'_>) -> Option<Auth> {
+/// A query that answers a name and what is stored about it, of the user in its parameter.
+fn query(value: &Value<'_>) -> Option<String> {
+    let query = value.text()?;
+    if !query.contains("$1") {
+        return value.fail("must ask for the user `$1`");
+    }
+    Some(query.to_owned())
+}
+
+fn users_file(value: &Value<'_>, protocol: Option<Protocol>) -> Option<Auth> {
     let path = value.readable()?;
-    match crate::load_users_with(&path, value.document().environment()) {
+    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+    if protocol == Some(Protocol::Postgres) && !is_toml {
+        return Some(Auth::UserList { path });
+    }
+    match crate::load_users_with(&path, value.document().environment(), protocol) {
         Ok(users) => Some(Auth::File { path, users }),
         Err(errors) => {
             value.document().fail_with(errors);
@@ -271,6 +357,14 @@ fn default_auth(value: &Value<'_>) -> Option<AuthMethod> {
     value.choice(&[
         ("mysql_native_password", AuthMethod::MysqlNativePassword),
         ("caching_sha2_password", AuthMethod::CachingSha2Password),
+    ])
+}
+
+fn postgres_auth(value: &Value<'_>) -> Option<PostgresAuth> {
+    value.choice(&[
+        ("scram-sha-256", PostgresAuth::ScramSha256),
+        ("md5", PostgresAuth::Md5),
+        ("cleartext", PostgresAuth::Cleartext),
     ])
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Errors, Position};
+use crate::upstream::Protocol;
 use crate::value::Value;
 
 /// Looks up a variable of the process's environment.
@@ -161,6 +162,23 @@ impl<'d> Table<'d> {
         read: impl FnOnce(&Value<'d>) -> Option<T>,
     ) -> Option<T> {
         self.get(key).and_then(|value| read(&value))
+    }
+
+    /// As [`Self::optional`], for what only one protocol has.
+    pub(crate) fn optional_of<T>(
+        &mut self,
+        key: &'static str,
+        protocol: Option<Protocol>,
+        owner: Protocol,
+        read: impl FnOnce(&Value<'d>) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.get(key)?;
+        match protocol {
+            Some(protocol) if protocol != owner => {
+                value.fail(format!("is for the protocol `{}` only", owner.name()))
+            }
+            _ => read(&value),
+        }
     }
 
     /// Reads `key`; it is an error if it is absent.

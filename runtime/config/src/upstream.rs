@@ -10,15 +10,41 @@ use crate::value::Value;
 
 /// What a listener or an upstream speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     Mysql,
+    Postgres,
+}
+
+impl Protocol {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Mysql => "mysql",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// What the servers of an upstream speak, and what only servers of that protocol need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    Mysql { rsa: ServerRsa },
+    Postgres(PostgresUpstream),
+}
+
+/// How servers of PostgreSQL are reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresUpstream {
+    /// TLS begins at once, without a question.
+    pub direct_tls: bool,
+    /// The database that the account logs in to.
+    pub account_database: String,
 }
 
 /// A named group of servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
     pub name: String,
-    pub protocol: Protocol,
+    pub protocol: UpstreamProtocol,
     /// At least one; at most one is declared primary.
     pub servers: Vec<Server>,
     pub balance: Balance,
@@ -26,7 +52,6 @@ pub struct Upstream {
     pub max_lag: Option<Duration>,
     pub read_after_write: ReadAfterWrite,
     pub tls: ServerTls,
-    pub rsa: ServerRsa,
     pub pool: Pool,
     /// Who asks servers for their role, their health and their verifiers.
     pub account: Option<Account>,
@@ -66,9 +91,9 @@ pub enum ReadAfterWrite {
     /// Wherever others may.
     #[default]
     None,
-    /// From a replica that has executed what the session has written. A replica is given so long
-    /// for it, and then it is the primary.
-    Gtid { wait: Duration },
+    /// From a replica that has executed what the session has written, by its GTIDs or its LSN. A
+    /// replica is given so long for it, and then it is the primary.
+    Position { wait: Duration },
     /// From the primary.
     Primary,
 }
@@ -190,19 +215,28 @@ impl Default for Probe {
     }
 }
 
-pub(crate) const PROTOCOLS: [(&str, Protocol); 1] = [("mysql", Protocol::Mysql)];
+pub(crate) const PROTOCOLS: [(&str, Protocol); 2] =
+    [("mysql", Protocol::Mysql), ("postgres", Protocol::Postgres)];
+
+/// Where the account of an upstream of PostgreSQL logs in if nothing is said.
+const ACCOUNT_DATABASE: &str = "postgres";
 
 /// What listeners need to know of an upstream, even of one with errors.
 pub(crate) struct Outline<'d> {
     pub(crate) name: &'d str,
     pub(crate) has_account: bool,
+    /// `None` if it is wrong, which is told elsewhere.
+    pub(crate) protocol: Option<Protocol>,
 }
 
 /// The outlines of all upstreams; what is wrong with them is reported by [`read`] alone.
 pub(crate) fn outlines<'d>(root: &mut Table<'d>) -> Vec<Outline<'d>> {
     root.peek_tables("upstream", |table| {
         let name = table.get("name").and_then(|name| name.as_str())?;
-        Some(Outline { name, has_account: table.get("account").is_some() })
+        let said = table.get("protocol").and_then(|protocol| protocol.as_str());
+        let known = PROTOCOLS.iter().find(|(name, _)| Some(*name) == said);
+        let protocol = known.map(|(_, protocol)| *protocol);
+        Some(Outline { name, has_account: table.get("account").is_some(), protocol })
     })
 }
 
@@ -221,23 +255,31 @@ pub(crate) fn read(table: &mut Table<'_>, seen: &mut Seen) -> Option<Upstream> {
             ("random", Balance::Random),
         ])
     });
-    let tls = table.optional("tls", tls);
-    let rsa = table.optional("rsa", rsa);
+    let tls = table.optional("tls", |value| tls(value, protocol));
+    let rsa = table.optional_of("rsa", protocol, Protocol::Mysql, rsa);
     let pool = table.optional("pool", pool);
     let has_account = table.get("account").is_some();
-    let account = table.optional("account", account);
+    let account = table.optional("account", |value| account(value, protocol));
     let max_lag = table.optional("max_lag", |value| max_lag(value, has_account));
-    let read_after_write = read_after_write(table);
+    let read_after_write = read_after_write(table, protocol);
     let probe = table.optional("probe", probe);
+    let (tls, direct_tls) = tls.unwrap_or_default();
+    let (account, account_database) = account.unzip();
+    let protocol = match protocol? {
+        Protocol::Mysql => UpstreamProtocol::Mysql { rsa: rsa.unwrap_or_default() },
+        Protocol::Postgres => UpstreamProtocol::Postgres(PostgresUpstream {
+            direct_tls,
+            account_database: account_database.unwrap_or_else(|| ACCOUNT_DATABASE.to_owned()),
+        }),
+    };
     Some(Upstream {
         name: name?,
-        protocol: protocol?,
+        protocol,
         servers: with_roles(table, servers?, has_account)?,
         balance: balance.unwrap_or_default(),
         max_lag,
         read_after_write: read_after_write.unwrap_or_default(),
-        tls: tls.unwrap_or_default(),
-        rsa: rsa.unwrap_or_default(),
+        tls,
         pool: pool.unwrap_or_default(),
         account,
         probe: probe.unwrap_or_default(),
@@ -287,21 +329,28 @@ fn max_lag(value: &Value<'_>, has_account: bool) -> Option<Duration> {
     value.duration()
 }
 
-fn read_after_write(table: &mut Table<'_>) -> Option<ReadAfterWrite> {
+fn read_after_write(
+    table: &mut Table<'_>,
+    protocol: Option<Protocol>,
+) -> Option<ReadAfterWrite> {
+    let position = match protocol {
+        Some(Protocol::Postgres) => "lsn",
+        Some(Protocol::Mysql) | None => "gtid",
+    };
     let said = table.optional("read_after_write", |value| {
         value.choice(&[
             ("none", ReadAfterWrite::None),
-            ("gtid", ReadAfterWrite::Gtid { wait: READ_AFTER_WRITE_WAIT }),
+            (position, ReadAfterWrite::Position { wait: READ_AFTER_WRITE_WAIT }),
             ("primary", ReadAfterWrite::Primary),
         ])
     });
-    let waits = matches!(said, Some(ReadAfterWrite::Gtid { .. }));
+    let waits = matches!(said, Some(ReadAfterWrite::Position { .. }));
     let wait = table.optional("read_after_write_wait", |value| match waits {
         true => value.duration_or_zero(),
-        false => value.fail("needs `read_after_write = \"gtid\"`"),
+        false => value.fail(format!("needs `read_after_write = {position:?}`")),
     });
     Some(match (said?, wait) {
-        (ReadAfterWrite::Gtid { .. }, Some(wait)) => ReadAfterWrite::Gtid { wait },
+        (ReadAfterWrite::Position { .. }, Some(wait)) => ReadAfterWrite::Position { wait },
         (said, _) => said,
     })
 }
@@ -323,7 +372,8 @@ fn with_roles(table: &Table<'_>, mut servers: Vec<Server>, account: bool) -> Opt
     Some(servers)
 }
 
-fn tls(value: &Value<'_>) -> Option<ServerTls> {
+/// With whether it begins at once.
+fn tls(value: &Value<'_>, protocol: Option<Protocol>) -> Option<(ServerTls, bool)> {
     value.table(|table| {
         let mode = table.optional("mode", |value| {
             value.choice(&[
@@ -338,14 +388,21 @@ fn tls(value: &Value<'_>) -> Option<ServerTls> {
         let ca = table.optional("ca", Value::readable);
         let (certificate, key) = certificate_and_key(table);
         let server_name = table.optional("server_name", Value::text).map(str::to_owned);
+        let direct = table.optional_of("negotiation", protocol, Protocol::Postgres, |value| {
+            value.choice(&[("request", false), ("direct", true)])
+        });
+        let direct = direct.unwrap_or_default();
         let mode = mode.unwrap_or(ServerTlsMode::VerifyFull);
+        if direct && matches!(mode, ServerTlsMode::Disable | ServerTlsMode::Prefer) {
+            return table.fail("negotiation", "`direct` needs a mode that demands TLS");
+        }
         if mode.verifies() && !has_ca {
             return table.fail("ca", "is missing; without it no certificate can be verified");
         }
         if has_ca && !mode.verifies() {
             return table.fail("ca", "needs the mode `verify-ca` or `verify-full`");
         }
-        Some(ServerTls { mode, ca, certificate, key, server_name })
+        Some((ServerTls { mode, ca, certificate, key, server_name }, direct))
     })
 }
 
@@ -416,11 +473,14 @@ fn pool(value: &Value<'_>) -> Option<Pool> {
     })
 }
 
-fn account(value: &Value<'_>) -> Option<Account> {
+/// With the database that it logs in to.
+fn account(value: &Value<'_>, protocol: Option<Protocol>) -> Option<(Account, String)> {
     value.table(|table| {
         let user = table.required("user", Value::text).map(str::to_owned);
         let password = table.required("password", secret::read);
-        Some(Account { user: user?, password: password? })
+        let database = table.optional_of("database", protocol, Protocol::Postgres, Value::text);
+        let database = database.unwrap_or(ACCOUNT_DATABASE).to_owned();
+        Some((Account { user: user?, password: password? }, database))
     })
 }
 

@@ -2,6 +2,7 @@
 
 use crate::secret::{self, Secret};
 use crate::table::{Seen, Table, all};
+use crate::upstream::Protocol;
 use crate::value::Value;
 
 /// MySQL refuses longer ones, in characters.
@@ -50,18 +51,18 @@ const METHODS: [(&str, AuthMethod); 6] = [
 ];
 
 /// Reads the root of a users file.
-pub(crate) fn file(root: &mut Table<'_>) -> Option<Vec<User>> {
-    root.tables("user", user)
+pub(crate) fn file(root: &mut Table<'_>, protocol: Option<Protocol>) -> Option<Vec<User>> {
+    root.tables("user", |table, seen| user(table, seen, protocol))
 }
 
 /// Reads the `users` array of a listener.
-pub(crate) fn array(value: &Value<'_>) -> Option<Vec<User>> {
+pub(crate) fn array(value: &Value<'_>, protocol: Option<Protocol>) -> Option<Vec<User>> {
     let mut seen = Seen::default();
     let items = value.items_of_tables()?;
-    all(items.iter().map(|item| item.table(|table| user(table, &mut seen))))
+    all(items.iter().map(|item| item.table(|table| user(table, &mut seen, protocol))))
 }
 
-fn user(table: &mut Table<'_>, seen: &mut Seen) -> Option<User> {
+fn user(table: &mut Table<'_>, seen: &mut Seen, protocol: Option<Protocol>) -> Option<User> {
     let name = table.required("name", |value| {
         let name = value.text()?;
         if name.chars().count() > LONGEST_NAME {
@@ -70,31 +71,38 @@ fn user(table: &mut Table<'_>, seen: &mut Seen) -> Option<User> {
         seen.claim(value, name);
         Some(name.to_owned())
     });
-    let [password, verifier, check, method] =
-        ["password", "verifier", "check", "method"].map(|key| table.get(key));
+    let [password, verifier, check] = ["password", "verifier", "check"].map(|key| table.get(key));
+    let method = table.optional_of("method", protocol, Protocol::Mysql, |value| {
+        value.choice(&METHODS)
+    });
     if password.is_none() && method.is_some() {
         return table.fail("method", "goes with a `password`");
     }
     let secret = match (password, verifier, check) {
-        (Some(password), None, None) => with_password(&password, method.as_ref()),
-        (None, Some(verifier), None) => verifier_of(&verifier).map(UserSecret::Verifier),
+        (Some(password), None, None) => with_password(&password, method),
+        (None, Some(verifier), None) => verifier_of(&verifier, protocol).map(UserSecret::Verifier),
         (None, None, Some(check)) => check.choice(&[("servers", ())]).map(|()| UserSecret::Servers),
         _ => table.fail("password", "give one of `password`, `verifier` and `check`"),
     };
     Some(User { name: name?, secret: secret? })
 }
 
-fn with_password(password: &Value<'_>, method: Option<&Value<'_>>) -> Option<UserSecret> {
+fn with_password(password: &Value<'_>, method: Option<AuthMethod>) -> Option<UserSecret> {
     let password = secret::read(password);
-    let method = match method {
-        None => None,
-        Some(method) => Some(method.choice(&METHODS)?),
-    };
     Some(UserSecret::Password { password: password?, method })
 }
 
-fn verifier_of(value: &Value<'_>) -> Option<Secret> {
+fn verifier_of(value: &Value<'_>, protocol: Option<Protocol>) -> Option<Secret> {
     let secret = secret::read(value)?;
+    if protocol == Some(Protocol::Postgres) {
+        return match is_postgres_verifier(secret.expose()) {
+            true => Some(secret),
+            false => value.fail(
+                "is of no form that servers store, such as `SCRAM-SHA-256$4096:…` or `md5` with \
+                 32 hexadecimal digits",
+            ),
+        };
+    }
     let decoded = secret.expose().strip_prefix("0x").map_or(Some(secret.clone()), from_hex);
     match decoded {
         Some(verifier) if is_verifier(verifier.expose()) => Some(verifier),
@@ -123,6 +131,18 @@ fn is_verifier(text: &str) -> bool {
         || is_base64(text.as_bytes(), 43)
         || is_parsec(text.as_bytes())
         || is_hex(text.as_bytes(), 128)
+}
+
+/// `SCRAM-SHA-256$`, iterations, `:`, salt, `$`, two keys with a `:` between them; or `md5` and 32
+/// digits.
+fn is_postgres_verifier(text: &str) -> bool {
+    let is_md5 = |digits: &str| is_hex(digits.as_bytes(), 32);
+    let is_scram = |rest: &str| {
+        let parts: Vec<&str> = rest.split(['$', ':']).collect();
+        parts.len() == 4 && parts.iter().all(|part| !part.is_empty())
+    };
+    text.strip_prefix("md5").is_some_and(is_md5)
+        || text.strip_prefix("SCRAM-SHA-256$").is_some_and(is_scram)
 }
 
 fn is_native(text: &str) -> bool {

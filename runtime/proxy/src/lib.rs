@@ -5,12 +5,14 @@
 //! of WebAssembly. `session` uses `conn`, `pool`, `route` and `auth`; nothing uses `session` but
 //! the accept loop. `route`, `pool::policy` and `pool::health` are pure.
 
+mod assemble;
 mod auth;
-mod charset;
 mod conn;
 mod listen;
 mod listener;
+mod managed;
 mod pool;
+mod protocol;
 mod proxy;
 mod route;
 mod rsa;

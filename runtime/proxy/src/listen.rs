@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use crate::listener::Listener;
-use crate::session::mysql;
+use crate::session::Serve;
 use crate::stop::Stop;
 
 /// Clients that the kernel keeps for us while we are busy.
@@ -44,7 +44,11 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
 }
 
 /// Accepts clients until it is dropped; each gets a task of its own.
-pub(crate) async fn accept(socket: TcpListener, listener: Arc<Listener>, stop: Arc<Stop>) {
+pub(crate) async fn accept<P: Serve>(
+    socket: TcpListener,
+    listener: Arc<Listener<P>>,
+    stop: Arc<Stop>,
+) {
     loop {
         let client = match socket.accept().await {
             Ok((client, _)) => client,
@@ -59,6 +63,6 @@ pub(crate) async fn accept(socket: TcpListener, listener: Arc<Listener>, stop: A
             continue;
         }
         let counted = listener.count();
-        tokio::spawn(mysql::serve(Arc::clone(&listener), client, Arc::clone(&stop), counted));
+        tokio::spawn(P::serve(Arc::clone(&listener), client, Arc::clone(&stop), counted));
     }
 }

@@ -6,14 +6,14 @@ use std::time::SystemTime;
 
 use tidegate_config as config;
 use tidegate_hook::{Hooked, Hooks, ListenerId, Outcome, SessionContext, Target, Targets, Verdict};
-use tidegate_sql::{Dialect, Kind, digest_text};
+use tidegate_sql::{Kind, digest_text};
 use tidegate_telemetry::{
     KindLabel, ListenerMetrics, OpenSession, OutcomeLabel, QueryLog, QueryLogEntry, VerdictLabel,
 };
 use tracing::warn;
 
-use crate::auth::Verifiers;
-use crate::pool::Upstream;
+use crate::pool::Server;
+use crate::protocol::{Protocol, Upstreams};
 use crate::route::Place;
 use crate::sessions::Sessions;
 use crate::tls::Acceptor;
@@ -22,22 +22,33 @@ use crate::tls::Acceptor;
 static SESSIONS: AtomicU64 = AtomicU64::new(1);
 
 /// What listeners have in common.
-#[derive(Clone)]
-pub(crate) struct Shared {
+pub(crate) struct Shared<P: Protocol> {
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) targets: Arc<Targets>,
-    pub(crate) upstreams: Arc<[Arc<Upstream>]>,
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) upstreams: Upstreams<P>,
+    pub(crate) sessions: Arc<Sessions<P>>,
+}
+
+impl<P: Protocol> Clone for Shared<P> {
+    fn clone(&self) -> Self {
+        Self {
+            hooks: Arc::clone(&self.hooks),
+            targets: Arc::clone(&self.targets),
+            upstreams: self.upstreams.clone(),
+            sessions: Arc::clone(&self.sessions),
+        }
+    }
 }
 
 /// A listener, as its sessions see it.
-pub(crate) struct Listener {
+pub(crate) struct Listener<P: Protocol> {
     id: ListenerId,
     name: Arc<str>,
     config: config::Listener,
-    shared: Shared,
+    own: P::Settings,
+    shared: Shared<P>,
     default: Target,
-    verifiers: Verifiers,
+    verifiers: P::Verifiers,
     acceptor: Option<Acceptor>,
     metrics: Arc<ListenerMetrics>,
     query_log: Option<QueryLog>,
@@ -53,26 +64,38 @@ pub(crate) struct Finished<'a> {
 }
 
 /// What a listener is made of.
-pub(crate) struct Parts {
+pub(crate) struct Parts<P: Protocol> {
     pub(crate) id: ListenerId,
     pub(crate) config: config::Listener,
-    pub(crate) shared: Shared,
+    pub(crate) own: P::Settings,
+    pub(crate) shared: Shared<P>,
     pub(crate) default: Target,
-    pub(crate) verifiers: Verifiers,
+    pub(crate) verifiers: P::Verifiers,
     pub(crate) acceptor: Option<Acceptor>,
     pub(crate) metrics: Arc<ListenerMetrics>,
     pub(crate) query_log: Option<QueryLog>,
 }
 
-impl Listener {
-    pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, config, shared, default, verifiers, acceptor, metrics, query_log } = parts;
+impl<P: Protocol> Listener<P> {
+    pub(crate) fn new(parts: Parts<P>) -> Self {
+        let Parts {
+            id,
+            config,
+            own,
+            shared,
+            default,
+            verifiers,
+            acceptor,
+            metrics,
+            query_log,
+        } = parts;
         let name = config.name.as_str().into();
         let sessions = AtomicUsize::new(0);
         Self {
             id,
             name,
             config,
+            own,
             shared,
             default,
             verifiers,
@@ -99,6 +122,11 @@ impl Listener {
         &self.config
     }
 
+    /// What only listeners of this protocol have.
+    pub(crate) fn own(&self) -> &P::Settings {
+        &self.own
+    }
+
     pub(crate) fn hooks(&self) -> &dyn Hooks {
         &*self.shared.hooks
     }
@@ -107,11 +135,11 @@ impl Listener {
         &self.shared.targets
     }
 
-    pub(crate) fn upstreams(&self) -> &[Arc<Upstream>] {
+    pub(crate) fn upstreams(&self) -> &Upstreams<P> {
         &self.shared.upstreams
     }
 
-    pub(crate) fn open_sessions(&self) -> &Arc<Sessions> {
+    pub(crate) fn open_sessions(&self) -> &Arc<Sessions<P>> {
         &self.shared.sessions
     }
 
@@ -119,7 +147,7 @@ impl Listener {
         self.default
     }
 
-    pub(crate) fn verifiers(&self) -> &Verifiers {
+    pub(crate) fn verifiers(&self) -> &P::Verifiers {
         &self.verifiers
     }
 
@@ -140,7 +168,7 @@ impl Listener {
     }
 
     /// Sessions that are open, this one among them once it has been counted.
-    pub(crate) fn count(self: &Arc<Self>) -> Counted {
+    pub(crate) fn count(self: &Arc<Self>) -> Counted<P> {
         self.sessions.fetch_add(1, Ordering::Relaxed);
         Counted { listener: Arc::clone(self), _open: self.metrics.session() }
     }
@@ -201,7 +229,7 @@ impl Listener {
         }
     }
 
-    fn server_at(&self, place: Place) -> Option<&crate::pool::Server> {
+    fn server_at(&self, place: Place) -> Option<&Server<P>> {
         Some(self.upstreams().get(place.upstream)?.servers.get(place.server)?)
     }
 
@@ -220,7 +248,7 @@ impl Listener {
             client: &client,
             database: context.database.as_deref(),
             digest: outcome.digest,
-            query: &digest_text(text, Dialect::Mysql),
+            query: &digest_text(text, P::DIALECT),
             kind: kind_label(outcome.kind),
             target: verdict.target.map(|id| self.targets().name(id)),
             server: self.server_at(*place).map(|server| &*server.address),
@@ -236,12 +264,12 @@ impl Listener {
 }
 
 /// Counts an open session until it is dropped.
-pub(crate) struct Counted {
-    listener: Arc<Listener>,
+pub(crate) struct Counted<P: Protocol> {
+    listener: Arc<Listener<P>>,
     _open: OpenSession,
 }
 
-impl Drop for Counted {
+impl<P: Protocol> Drop for Counted<P> {
     fn drop(&mut self) {
         self.listener.sessions.fetch_sub(1, Ordering::Relaxed);
     }

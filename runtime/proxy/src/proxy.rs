@@ -8,22 +8,21 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use tidegate_config::{self as config, ClientTlsMode, Config};
-use tidegate_hook::{Hooks, ListenerId, Member, Target, Targets, set_current_worker};
-use tidegate_telemetry::{QueryLog, Telemetry};
+use tidegate_config::{self as config, Config};
+use tidegate_hook::{Hooks, Targets, set_current_worker};
+use tidegate_telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{error, info};
 
-use crate::auth::Verifiers;
-use crate::listen::{accept, bind, check_free};
-use crate::listener::{Listener, Parts, Shared};
-use crate::pool::{Upstream, probe_forever};
-use crate::rsa::{RsaError, ServerKeys, SharedKey};
+use crate::assemble::{Assembled, assemble};
+use crate::listen::{bind, check_free};
+use crate::managed::{Front, Group};
+use crate::rsa::{RsaError, SharedKey};
 use crate::stop::Stop;
-use crate::tls::{Acceptor, TlsError};
+use crate::tls::TlsError;
 
 /// How often a worker that drains looks whether its last session has ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
@@ -54,8 +53,8 @@ pub enum StartError {
 
 /// The running data plane.
 pub struct Proxy {
-    listeners: Vec<Arc<Listener>>,
-    upstreams: Arc<[Arc<Upstream>]>,
+    listeners: Vec<Arc<dyn Front>>,
+    upstreams: Vec<Arc<dyn Group>>,
     runtime: config::Runtime,
     /// Being made while everything else starts.
     password_key: Option<SharedKey>,
@@ -87,19 +86,8 @@ impl Proxy {
         targets: Arc<Targets>,
         telemetry: &Telemetry,
     ) -> Result<Self, StartError> {
-        let upstreams = upstreams(config, telemetry)?;
-        let sessions = Arc::default();
-        let shared = Shared { hooks, targets, upstreams: Arc::clone(&upstreams), sessions };
-        let made = config.listeners.iter().any(needs_made_key).then(SharedKey::generate);
-        let listeners = (0_u16..)
-            .zip(&config.listeners)
-            .map(|(id, listener)| {
-                let upstream = position(config, listener)?;
-                let id = ListenerId(id);
-                let key = password_key(listener, made.as_ref())?;
-                build(id, listener, upstream, key, &shared, telemetry).map(Arc::new)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let Assembled { listeners, upstreams, password_key } =
+            assemble(config, &hooks, &targets, telemetry)?;
         for listener in &config.listeners {
             check_free(listener.bind).map_err(bind_error(listener))?;
         }
@@ -107,29 +95,25 @@ impl Proxy {
             listeners,
             upstreams,
             runtime: config.runtime.clone(),
-            password_key: made,
+            password_key,
             workers: Vec::new(),
         })
     }
 
     /// Starts watching the servers, on the runtime of the caller.
     pub fn watch_servers(&self) {
-        for upstream in self.upstreams.iter() {
-            for server in &upstream.servers {
-                tokio::spawn(probe_forever(Arc::clone(upstream), Arc::clone(server)));
-            }
+        for upstream in &self.upstreams {
+            Arc::clone(upstream).watch();
         }
     }
 
     /// Waits until it is known what each server is, or that it does not answer, so that the first
     /// session is not sent to a replica that nobody has recognised yet.
     pub async fn know_servers(&self) {
-        for upstream in self.upstreams.iter() {
-            let limit = Instant::now() + upstream.probe.timeout;
-            for server in &upstream.servers {
-                while !server.is_known() && Instant::now() < limit {
-                    sleep(PROBE_LOOK).await;
-                }
+        for upstream in &self.upstreams {
+            let limit = Instant::now() + upstream.patience();
+            while !upstream.is_known() && Instant::now() < limit {
+                sleep(PROBE_LOOK).await;
             }
         }
     }
@@ -154,12 +138,10 @@ impl Proxy {
     /// # Errors
     /// Says which has none.
     pub fn ready(&self) -> Result<(), String> {
-        for upstream in self.upstreams.iter() {
-            if !upstream.servers.iter().any(|server| server.is_up()) {
-                return Err(format!("upstream {}: no server is up", upstream.name));
-            }
+        match self.upstreams.iter().find(|upstream| !upstream.is_up()) {
+            Some(upstream) => Err(format!("upstream {}: no server is up", upstream.name())),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Sessions that are open.
@@ -193,7 +175,7 @@ impl Proxy {
 impl Worker {
     fn start(
         number: usize,
-        listeners: &[Arc<Listener>],
+        listeners: &[Arc<dyn Front>],
         shutdown: Duration,
     ) -> Result<Self, StartError> {
         let stop = Arc::new(Stop::default());
@@ -219,7 +201,7 @@ impl Worker {
 /// A worker's life: accept, and when told to stop, wait for its sessions.
 fn work(
     runtime: &Runtime,
-    sockets: Vec<(std::net::TcpListener, Arc<Listener>)>,
+    sockets: Vec<(std::net::TcpListener, Arc<dyn Front>)>,
     stop: &Arc<Stop>,
     shutdown: Duration,
 ) {
@@ -230,9 +212,9 @@ fn work(
             listeners.push(Arc::clone(&listener));
             match TcpListener::from_std(socket) {
                 Ok(socket) => {
-                    accepting.spawn(accept(socket, listener, Arc::clone(stop)));
+                    accepting.spawn(listener.accept(socket, Arc::clone(stop)));
                 }
-                Err(why) => error!(listener = listener.name(), "cannot listen: {why}"),
+                Err(why) => error!(listener = listener.config().name, "cannot listen: {why}"),
             }
         }
         stop.stopped().await;
@@ -243,83 +225,6 @@ fn work(
             sleep(DRAIN_LOOK).await;
         }
     });
-}
-
-fn upstreams(config: &Config, telemetry: &Telemetry) -> Result<Arc<[Arc<Upstream>]>, StartError> {
-    let upstreams = config.upstreams.iter().enumerate().map(|(position, upstream)| {
-        let keys = ServerKeys::new(&upstream.rsa).map_err(|source| StartError::UpstreamKeys {
-            upstream: upstream.name.clone(),
-            source,
-        })?;
-        Upstream::new(position, upstream, keys, telemetry)
-            .map(Arc::new)
-            .map_err(|source| StartError::UpstreamTls { upstream: upstream.name.clone(), source })
-    });
-    upstreams.collect()
-}
-
-fn position(config: &Config, listener: &config::Listener) -> Result<usize, StartError> {
-    let found = config.upstreams.iter().position(|upstream| upstream.name == listener.upstream);
-    found.ok_or_else(|| StartError::NoUpstream {
-        listener: listener.name.clone(),
-        upstream: listener.upstream.clone(),
-    })
-}
-
-/// Clients may come without TLS, and no key was given.
-fn needs_made_key(listener: &config::Listener) -> bool {
-    may_lack_tls(listener) && listener.rsa_key.is_none()
-}
-
-fn may_lack_tls(listener: &config::Listener) -> bool {
-    listener.tls.as_ref().is_none_or(|tls| tls.mode != ClientTlsMode::Require)
-}
-
-fn password_key(
-    listener: &config::Listener,
-    made: Option<&SharedKey>,
-) -> Result<Option<SharedKey>, StartError> {
-    match &listener.rsa_key {
-        Some(path) => SharedKey::load(path)
-            .map(Some)
-            .map_err(|source| StartError::ListenerKey { listener: listener.name.clone(), source }),
-        None => Ok(made.filter(|_| may_lack_tls(listener)).cloned()),
-    }
-}
-
-fn build(
-    id: ListenerId,
-    listener: &config::Listener,
-    upstream: usize,
-    key: Option<SharedKey>,
-    shared: &Shared,
-    telemetry: &Telemetry,
-) -> Result<Listener, StartError> {
-    let name = || listener.name.clone();
-    let acceptor = listener.tls.as_ref().map(Acceptor::new).transpose();
-    let acceptor =
-        acceptor.map_err(|source| StartError::ListenerTls { listener: name(), source })?;
-    let verifiers = Verifiers::new(listener, &shared.upstreams[upstream], key);
-    let metrics = telemetry.listener(&listener.name);
-    let query_log = listener.query_log.as_ref().map(|log| {
-        let path = log.path.clone();
-        QueryLog::open(&log.path, &metrics).map_err(|source| StartError::QueryLog {
-            listener: name(),
-            path,
-            source,
-        })
-    });
-    let query_log = query_log.transpose()?;
-    Ok(Listener::new(Parts {
-        id,
-        config: listener.clone(),
-        shared: shared.clone(),
-        default: Target { upstream, member: Member::Any },
-        verifiers,
-        acceptor,
-        metrics,
-        query_log,
-    }))
 }
 
 fn bind_error(listener: &config::Listener) -> impl Fn(io::Error) -> StartError + '_ {

@@ -2,10 +2,11 @@
 //! another does.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::locked;
+use crate::protocol::Protocol;
 use crate::route::Place;
 use crate::stop::Stop;
 
@@ -15,76 +16,91 @@ pub(crate) const FIRST_ID: u32 = 1 << 30;
 const SHARDS: usize = 16;
 
 /// All open sessions.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions {
-    shards: [Mutex<HashMap<u32, Arc<Handle>>>; SHARDS],
+#[derive(Debug)]
+pub(crate) struct Sessions<P: Protocol> {
+    shards: [Mutex<HashMap<u32, Arc<Handle<P>>>>; SHARDS],
 }
 
 /// What others may know of a session, and do to it.
 #[derive(Debug)]
-pub(crate) struct Handle {
+pub(crate) struct Handle<P: Protocol> {
     pub(crate) id: u32,
+    /// What somebody must show who wants to end what it does.
+    pub(crate) proof: P::Proof,
     user: Mutex<Arc<str>>,
     /// Wakes the session where it waits for its client.
     stop: Arc<Stop>,
     killed: AtomicBool,
-    /// The server's number of the connection that it uses, and where that is; 0 for none.
-    running: AtomicU64,
+    /// What ends what runs on the connection that it uses, and where that is.
+    running: Mutex<Option<(Place, P::Running)>>,
     /// So many are about to end what runs there.
     killers: AtomicU32,
 }
 
-impl Sessions {
+impl<P: Protocol> Default for Sessions<P> {
+    fn default() -> Self {
+        Self { shards: std::array::from_fn(|_| Mutex::default()) }
+    }
+}
+
+impl<P: Protocol> Sessions<P> {
     /// The number that a client is told.
     pub(crate) fn id(session: u64) -> u32 {
         let low = u32::try_from(session & u64::from(FIRST_ID - 1)).unwrap_or_default();
         FIRST_ID | low
     }
 
-    pub(crate) fn add(self: &Arc<Self>, session: u64, user: Arc<str>, stop: Arc<Stop>) -> Listed {
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        session: u64,
+        user: Arc<str>,
+        proof: P::Proof,
+        stop: Arc<Stop>,
+    ) -> Listed<P> {
         let handle = Arc::new(Handle {
             id: Self::id(session),
+            proof,
             user: Mutex::new(user),
             stop,
             killed: AtomicBool::new(false),
-            running: AtomicU64::new(0),
+            running: Mutex::default(),
             killers: AtomicU32::new(0),
         });
         locked(self.shard(handle.id)).insert(handle.id, Arc::clone(&handle));
         Listed { handle, sessions: Arc::clone(self) }
     }
 
-    pub(crate) fn get(&self, id: u32) -> Option<Arc<Handle>> {
+    pub(crate) fn get(&self, id: u32) -> Option<Arc<Handle<P>>> {
         locked(self.shard(id)).get(&id).cloned()
     }
 
-    fn shard(&self, id: u32) -> &Mutex<HashMap<u32, Arc<Handle>>> {
+    fn shard(&self, id: u32) -> &Mutex<HashMap<u32, Arc<Handle<P>>>> {
         &self.shards[id as usize % SHARDS]
     }
 }
 
 /// A session's own entry; it is taken out when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Listed {
-    handle: Arc<Handle>,
-    sessions: Arc<Sessions>,
+pub(crate) struct Listed<P: Protocol> {
+    handle: Arc<Handle<P>>,
+    sessions: Arc<Sessions<P>>,
 }
 
-impl std::ops::Deref for Listed {
-    type Target = Handle;
+impl<P: Protocol> std::ops::Deref for Listed<P> {
+    type Target = Handle<P>;
 
-    fn deref(&self) -> &Handle {
+    fn deref(&self) -> &Handle<P> {
         &self.handle
     }
 }
 
-impl Drop for Listed {
+impl<P: Protocol> Drop for Listed<P> {
     fn drop(&mut self) {
         locked(self.sessions.shard(self.handle.id)).remove(&self.handle.id);
     }
 }
 
-impl Handle {
+impl<P: Protocol> Handle<P> {
     /// Whether it is this user's session.
     pub(crate) fn is_of(&self, user: &str) -> bool {
         **locked(&self.user) == *user
@@ -96,19 +112,19 @@ impl Handle {
     }
 
     /// The session is about to use a connection.
-    pub(crate) fn runs(&self, place: Place, connection: u32) {
-        self.running.store(pack(place, connection), Ordering::SeqCst);
+    pub(crate) fn runs(&self, place: Place, what: P::Running) {
+        *locked(&self.running) = Some((place, what));
     }
 
     /// The session gives its connections back. `false`: somebody is about to end what ran on one,
     /// which would hit whoever has it next.
     pub(crate) fn rests(&self) -> bool {
-        self.running.store(0, Ordering::SeqCst);
+        *locked(&self.running) = None;
         self.killers.load(Ordering::SeqCst) == 0
     }
 
     /// As long as the guard lives, the connection that the session uses is given to nobody else.
-    pub(crate) fn aim(self: &Arc<Self>) -> Aim {
+    pub(crate) fn aim(self: &Arc<Self>) -> Aim<P> {
         self.killers.fetch_add(1, Ordering::SeqCst);
         Aim(Arc::clone(self))
     }
@@ -125,41 +141,30 @@ impl Handle {
 }
 
 /// Somebody is about to end what a session does.
-pub(crate) struct Aim(Arc<Handle>);
+pub(crate) struct Aim<P: Protocol>(Arc<Handle<P>>);
 
-impl Aim {
+impl<P: Protocol> Aim<P> {
     /// The connection that the session uses.
-    pub(crate) fn running(&self) -> Option<(Place, u32)> {
-        unpack(self.0.running.load(Ordering::SeqCst))
+    pub(crate) fn running(&self) -> Option<(Place, P::Running)> {
+        locked(&self.0.running).clone()
     }
 }
 
-impl Drop for Aim {
+impl<P: Protocol> Drop for Aim<P> {
     fn drop(&mut self) {
         self.0.killers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-fn pack(place: Place, connection: u32) -> u64 {
-    let part = |position: usize| u64::from(u16::try_from(position).unwrap_or(u16::MAX));
-    part(place.upstream) << 48 | part(place.server) << 32 | u64::from(connection)
-}
-
-fn unpack(packed: u64) -> Option<(Place, u32)> {
-    let connection = u32::try_from(packed & u64::from(u32::MAX)).ok().filter(|id| *id != 0)?;
-    let part =
-        |shift: u32| usize::from(u16::try_from(packed >> shift & 0xffff).unwrap_or_default());
-    Some((Place { upstream: part(48), server: part(32) }, connection))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::mysql::Mysql;
 
     #[test]
     fn a_session_is_found_until_it_ends() {
-        let sessions = Arc::new(Sessions::default());
-        let listed = sessions.add(7, "app".into(), Arc::default());
+        let sessions = Arc::new(Sessions::<Mysql>::default());
+        let listed = sessions.add(7, "app".into(), (), Arc::default());
         let id = listed.id;
         assert!(sessions.get(id).unwrap().is_of("app"));
         listed.belongs_to(&"report".into());
@@ -172,8 +177,8 @@ mod tests {
 
     #[test]
     fn a_connection_that_is_aimed_at_is_not_given_to_another() {
-        let sessions = Arc::new(Sessions::default());
-        let listed = sessions.add(7, "app".into(), Arc::default());
+        let sessions = Arc::new(Sessions::<Mysql>::default());
+        let listed = sessions.add(7, "app".into(), (), Arc::default());
         let place = Place { upstream: 2, server: 3 };
         listed.runs(place, 99);
         let aim = sessions.get(listed.id).unwrap().aim();

@@ -14,12 +14,14 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig,
     SignatureScheme,
 };
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use thiserror::Error;
 use tidegate_config::{ClientTls, ServerTls, ServerTlsMode};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::conn::Stream;
+use crate::protocol::Protocol;
 
 /// What is wrong with the files that TLS needs.
 #[derive(Debug, Error)]
@@ -36,10 +38,14 @@ pub enum TlsError {
 
 /// TLS towards clients.
 #[derive(Clone)]
-pub(crate) struct Acceptor(TlsAcceptor);
+pub(crate) struct Acceptor {
+    acceptor: TlsAcceptor,
+    /// What clients can bind their logins to.
+    end_point: Option<Arc<[u8]>>,
+}
 
 impl Acceptor {
-    pub(crate) fn new(tls: &ClientTls) -> Result<Self, TlsError> {
+    pub(crate) fn new<P: Protocol>(tls: &ClientTls) -> Result<Self, TlsError> {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?;
         let builder = match &tls.client_ca {
@@ -50,12 +56,19 @@ impl Acceptor {
                 builder.with_client_cert_verifier(verifier.allow_unauthenticated().build()?)
             }
         };
-        let config = builder.with_single_cert(certificates(&tls.certificate)?, key(&tls.key)?)?;
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        let chain = certificates(&tls.certificate)?;
+        let end_point = chain.first().and_then(|own| end_point(own)).map(Into::into);
+        let mut config = builder.with_single_cert(chain, key(&tls.key)?)?;
+        config.alpn_protocols = P::ALPN.iter().map(|name| name.to_vec()).collect();
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), end_point })
+    }
+
+    pub(crate) fn end_point(&self) -> Option<Arc<[u8]>> {
+        self.end_point.clone()
     }
 
     pub(crate) async fn accept(&self, socket: TcpStream) -> io::Result<Stream> {
-        Ok(Stream::Accepted(Box::new(self.0.accept(socket).await?)))
+        Ok(Stream::Accepted(Box::new(self.acceptor.accept(socket).await?)))
     }
 }
 
@@ -68,7 +81,10 @@ pub(crate) struct Dialler {
 
 impl Dialler {
     /// `None` when TLS is disabled. `host` is the server's name unless the configuration has one.
-    pub(crate) fn new(tls: &ServerTls, host: &str) -> Result<Option<Self>, TlsError> {
+    pub(crate) fn new<P: Protocol>(
+        tls: &ServerTls,
+        host: &str,
+    ) -> Result<Option<Self>, TlsError> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?;
         let verifier: Arc<dyn ServerCertVerifier> = match (tls.mode, &tls.ca) {
@@ -80,12 +96,13 @@ impl Dialler {
             _ => Arc::new(Lenient { chain: None, provider: provider() }),
         };
         let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
-        let config = match (&tls.certificate, &tls.key) {
+        let mut config = match (&tls.certificate, &tls.key) {
             (Some(certificate), Some(private)) => {
                 builder.with_client_auth_cert(certificates(certificate)?, key(private)?)?
             }
             _ => builder.with_no_client_auth(),
         };
+        config.alpn_protocols = P::ALPN.iter().map(|name| name.to_vec()).collect();
         let name = tls.server_name.as_deref().unwrap_or(host);
         let name = ServerName::try_from(name.to_owned())
             .map_err(|_| TlsError::Name { name: name.to_owned() })?;
@@ -95,6 +112,32 @@ impl Dialler {
     pub(crate) async fn dial(&self, socket: TcpStream) -> io::Result<Stream> {
         let stream = self.connector.connect(self.name.clone(), socket).await?;
         Ok(Stream::Dialled(Box::new(stream)))
+    }
+}
+
+/// The hash that a login is bound to a certificate by: with the hash function of its signature, or
+/// SHA-256 where that is MD5 or SHA-1. `None` for a signature that has none.
+///
+/// <https://www.rfc-editor.org/rfc/rfc5929#section-4>
+pub(crate) fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
+    // Of RSA and ECDSA; the last number says which hash.
+    const SHA256: [&str; 5] = [
+        "1.2.840.113549.1.1.4",
+        "1.2.840.113549.1.1.5",
+        "1.2.840.113549.1.1.11",
+        "1.2.840.10045.4.1",
+        "1.2.840.10045.4.3.2",
+    ];
+    const SHA384: [&str; 2] = ["1.2.840.113549.1.1.12", "1.2.840.10045.4.3.3"];
+    const SHA512: [&str; 2] = ["1.2.840.113549.1.1.13", "1.2.840.10045.4.3.4"];
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let algorithm = parsed.signature_algorithm.algorithm.to_id_string();
+    let is_of = |known: &[&str]| known.contains(&algorithm.as_str());
+    match () {
+        () if is_of(&SHA256) => Some(Sha256::digest(certificate).to_vec()),
+        () if is_of(&SHA384) => Some(Sha384::digest(certificate).to_vec()),
+        () if is_of(&SHA512) => Some(Sha512::digest(certificate).to_vec()),
+        () => None,
     }
 }
 

@@ -123,6 +123,10 @@ label! {
         PreparedStatement = "prepared_statement",
         XaTransaction = "xa_transaction",
         Routine = "routine",
+        Cursor = "cursor",
+        Listen = "listen",
+        Sequence = "sequence",
+        Replication = "replication",
     }
 }
 

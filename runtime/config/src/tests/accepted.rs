@@ -124,7 +124,7 @@ fn a_replica_is_given_some_time_to_catch_up() {
         let config = Place::new().parse(&with_upstream(lines)).unwrap();
         config.upstreams[0].read_after_write
     };
-    let gtid = |wait| ReadAfterWrite::Gtid { wait: Duration::from_millis(wait) };
+    let gtid = |wait| ReadAfterWrite::Position { wait: Duration::from_millis(wait) };
     assert_eq!(said("read_after_write = 'gtid'"), gtid(100));
     assert_eq!(said("read_after_write_wait = '0s'\nread_after_write = 'gtid'"), gtid(0));
     assert_eq!(said("read_after_write = 'primary'"), ReadAfterWrite::Primary);

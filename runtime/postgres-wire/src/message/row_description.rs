@@ -10,12 +10,14 @@ const VARIABLE: u16 = (-1_i16).cast_unsigned();
 /// Of a type that has none.
 const NO_MODIFIER: u32 = u32::MAX;
 
-/// A column of text that is of no table.
+/// A column that is of no table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     pub name: String,
     /// The number of its type in `pg_type`.
     pub type_oid: u32,
+    /// Its values come in their binary form.
+    pub binary: bool,
 }
 
 impl Column {
@@ -35,8 +37,7 @@ pub fn row_description(columns: &[Column], out: &mut BytesMut) {
             out.put_u32(column.type_oid);
             out.put_u16(VARIABLE);
             out.put_u32(NO_MODIFIER);
-            // As text.
-            out.put_u16(0);
+            out.put_u16(column.binary.into());
         }
     });
 }
@@ -48,7 +49,8 @@ mod tests {
 
     #[test]
     fn is_what_a_server_sends() {
-        let columns = [Column { name: "TimeZone".to_owned(), type_oid: Column::TEXT }];
+        let columns =
+            [Column { name: "TimeZone".to_owned(), type_oid: Column::TEXT, binary: false }];
         // PostgreSQL 15, about `SHOW timezone`.
         let captured = b"\0\x01TimeZone\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0";
         assert_eq!(payload(|out| row_description(&columns, out)), captured);

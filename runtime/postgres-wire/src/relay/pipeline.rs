@@ -103,6 +103,8 @@ enum Phase {
 #[derive(Clone, Debug)]
 pub(super) struct Pipeline {
     owed: VecDeque<Owed>,
+    /// So many of them are ours to answer.
+    ours: usize,
     phase: Phase,
     /// After an error: the server reads everything up to a `Sync`, which has not been sent, and
     /// answers nothing.
@@ -113,7 +115,13 @@ pub(super) struct Pipeline {
 
 impl Pipeline {
     pub(super) fn new() -> Self {
-        Self { owed: VecDeque::new(), phase: Phase::Results, skipping: false, unsynced: false }
+        Self {
+            owed: VecDeque::new(),
+            ours: 0,
+            phase: Phase::Results,
+            skipping: false,
+            unsynced: false,
+        }
     }
 
     pub(super) fn push(&mut self, request: Request, answer: Answer) -> Result<(), Violation> {
@@ -132,6 +140,7 @@ impl Pipeline {
             (_, Request::CopyEnd) if self.owed.is_empty() => {}
             _ => {
                 self.owed.push_back(Owed { request, answer });
+                self.ours += usize::from(answer == Answer::Ours);
                 if request != Request::CopyEnd {
                     self.unsynced = !request.ends_ready();
                 }
@@ -154,6 +163,23 @@ impl Pipeline {
 
     pub(super) fn is_empty(&self) -> bool {
         self.owed.is_empty()
+    }
+
+    pub(super) fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    pub(super) fn owed_by_us(&self) -> usize {
+        self.ours
+    }
+
+    /// Nobody wants the replies any more.
+    pub(super) fn discard(&mut self) {
+        self.owed.retain(|owed| owed.answer != Answer::Ours);
+        self.ours = 0;
+        for owed in &mut self.owed {
+            owed.answer = Answer::Drop;
+        }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -265,7 +291,7 @@ impl Pipeline {
         }
         self.phase = Phase::Results;
         while self.owed.front().is_some_and(|owed| owed.request != Request::Sync) {
-            self.owed.pop_front();
+            self.take();
         }
         self.skipping = self.owed.is_empty();
         match self.owed.front() {
@@ -274,12 +300,17 @@ impl Pipeline {
         }
     }
 
+    fn take(&mut self) {
+        let taken = self.owed.pop_front();
+        self.ours -= usize::from(taken.is_some_and(|owed| owed.answer == Answer::Ours));
+    }
+
     fn pop(&mut self) {
-        self.owed.pop_front();
+        self.take();
         self.phase = Phase::Results;
         // There was no COPY that this was the end of.
         while self.owed.front().is_some_and(|owed| owed.request == Request::CopyEnd) {
-            self.owed.pop_front();
+            self.take();
         }
     }
 }

@@ -88,6 +88,8 @@ pub struct Scanner {
     stop: Option<Reached>,
     /// The error at hand was told.
     error_told: bool,
+    /// It is for nobody.
+    drops_error: bool,
     status: TransactionStatus,
     summary: Summary,
     /// What was told of the session since it was asked for last.
@@ -104,6 +106,7 @@ impl Scanner {
             dropping: false,
             stop: None,
             error_told: false,
+            drops_error: false,
             status,
             summary: Summary::default(),
             changes: Parameters::default(),
@@ -122,6 +125,31 @@ impl Scanner {
     /// Our reply to the request at [`Reached::Ours`] was written.
     pub fn answered(&mut self) {
         self.pipeline.answered();
+    }
+
+    /// Requests that are not answered yet. At [`Reached::Error`] the first of them is the one that has
+    /// failed.
+    #[must_use]
+    pub fn owed(&self) -> usize {
+        self.pipeline.owed()
+    }
+
+    /// As [`Self::owed`], of those that are ours to answer.
+    #[must_use]
+    pub fn owed_by_us(&self) -> usize {
+        self.pipeline.owed_by_us()
+    }
+
+    /// Has everything dropped that is owed now, an error that was [reached](Reached::Error) among it;
+    /// what was to be answered here is answered by nobody.
+    pub fn discard(&mut self) {
+        self.pipeline.discard();
+    }
+
+    /// Has the error dropped that was [reached](Reached::Error), and nothing else: another one is told
+    /// in its place.
+    pub fn drop_error(&mut self) {
+        self.drops_error = self.error_told;
     }
 
     /// Looks at the bytes that were not forwarded or dropped yet.
@@ -181,6 +209,12 @@ impl Scanner {
         self.remaining == 0 && self.pipeline.is_empty() && !self.pipeline.is_unsynced()
     }
 
+    /// Something was sent that a `Sync` has to follow.
+    #[must_use]
+    pub fn is_unsynced(&self) -> bool {
+        self.pipeline.is_unsynced()
+    }
+
     /// Of the last `ReadyForQuery`.
     #[must_use]
     pub fn status(&self) -> TransactionStatus {
@@ -231,7 +265,7 @@ impl Scanner {
         }
         self.error_told = false;
         let answer = self.take(header.tag, head)?;
-        self.dropping = answer == Answer::Drop;
+        self.dropping = answer == Answer::Drop || std::mem::take(&mut self.drops_error);
         self.remaining = HEADER_LEN + header.len;
         Ok(Found::Taken)
     }

@@ -69,6 +69,14 @@ impl Inbox {
         }
     }
 
+    /// Puts bytes back before those that are there.
+    pub(crate) fn put_back(&mut self, bytes: &[u8]) {
+        let all = [bytes, self.as_slice()].concat();
+        self.clear();
+        (self.start, self.end) = (0, all.len());
+        self.bytes = all.into_boxed_slice();
+    }
+
     /// Room to read into; makes some where there is none. The caller bounds how far that goes by
     /// consuming what it has.
     pub(super) fn room(&mut self) -> &mut [u8] {

@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use tidegate_mysql_wire::compression::Algorithm;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -61,6 +61,10 @@ impl Conn {
     pub(crate) fn compress(&mut self, algorithm: Algorithm) {
         let stream = std::mem::replace(&mut self.stream, Stream::Closed);
         self.stream = Stream::Compressed(Box::new(Compressed::new(stream, algorithm)));
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self.stream, Stream::Accepted(_) | Stream::Dialled(_))
     }
 
     pub(crate) fn is_compressed(&self) -> bool {
@@ -145,6 +149,26 @@ impl Conn {
     pub(crate) fn is_stale(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         !self.inbox.is_empty() || self.poll_fill(&mut cx).is_ready()
+    }
+
+    /// Sends as many of the bytes as can be sent now. They are on their way once
+    /// [`Self::poll_flush`] is ready.
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        if sent == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.bytes_out += sent as u64;
+        Poll::Ready(Ok(sent))
+    }
+
+    /// Has encryption pass on what it still holds; costs nothing without.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     /// Sends all the bytes and flushes.

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
 use super::compressed::Compressed;
+use crate::tls::end_point;
 
 /// Where bytes come from and go to.
 #[derive(Debug)]
@@ -36,6 +37,14 @@ impl Stream {
         let certificate = stream.get_ref().1.peer_certificates()?.first()?;
         let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
         Some(parsed.subject().to_string())
+    }
+
+    /// What a login can be bound to: the hash of the server's certificate.
+    pub(crate) fn peer_end_point(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Dialled(stream) => end_point(stream.get_ref().1.peer_certificates()?.first()?),
+            _ => None,
+        }
     }
 
     /// A client's TLS, if it uses it.

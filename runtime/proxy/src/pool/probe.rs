@@ -10,40 +10,20 @@ use std::time::Instant;
 
 use thiserror::Error;
 use tidegate_config as config;
-use tidegate_config::ReadAfterWrite;
-use tidegate_mysql_wire::auth::Credential;
-use tidegate_mysql_wire::capabilities::Capabilities;
-use tidegate_mysql_wire::packet::ErrPacket;
 use tokio::time::timeout;
 use tracing::{info, warn};
-use zeroize::Zeroizing;
 
-use super::dial::{DialError, Identity};
-use super::report::{LEAST, Report, questions};
+use super::dial::{DialError, ServerLost};
+use super::report::Report;
 use super::server::Server;
-use super::server_conn::{ServerConn, ServerLost};
 use super::upstream::Upstream;
-
-/// The collation utf8mb4_general_ci.
-const COLLATION: u8 = 45;
-
-/// Who the service account of an upstream is, and how it logs in.
-pub(crate) fn service(account: &config::Account) -> (Identity, Credential) {
-    let identity = Identity {
-        user: account.user.as_str().into(),
-        database: None,
-        collation: COLLATION,
-        capabilities: Capabilities::DEPRECATE_EOF | Capabilities::PLUGIN_AUTH,
-        stamp: 0,
-    };
-    let password = Zeroizing::new(account.password.expose().as_bytes().to_vec());
-    let credential =
-        if password.is_empty() { Credential::Empty } else { Credential::Password(password) };
-    (identity, credential)
-}
+use crate::protocol::Protocol;
 
 /// Probes one server for as long as the process lives, and closes what was idle for too long.
-pub(crate) async fn probe_forever(upstream: Arc<Upstream>, server: Arc<Server>) {
+pub(crate) async fn probe_forever<P: Protocol>(
+    upstream: Arc<Upstream<P>>,
+    server: Arc<Server<P>>,
+) {
     let account = upstream.account.as_ref();
     let mut probe = account.map(|account| Probe::new(&upstream, &server, account));
     let mut failures = 0_u32;
@@ -58,9 +38,9 @@ pub(crate) async fn probe_forever(upstream: Arc<Upstream>, server: Arc<Server>) 
 
 /// Why a probe counts against the server.
 #[derive(Debug, Error)]
-enum Missed {
+enum Missed<P: Protocol> {
     #[error("{0}")]
-    Dial(DialError),
+    Dial(DialError<P>),
     #[error("{0}")]
     Lost(#[from] ServerLost),
     #[error("no answer to a probe in time")]
@@ -68,26 +48,23 @@ enum Missed {
 }
 
 /// Asks one server, over a connection that is kept.
-struct Probe<'u> {
-    upstream: &'u Upstream,
-    server: &'u Server,
-    service: (Identity, Credential),
-    connection: Option<ServerConn>,
-    /// The questions about the server itself are not understood by it.
-    asks_least: bool,
+struct Probe<'u, P: Protocol> {
+    upstream: &'u Upstream<P>,
+    server: &'u Server<P>,
+    service: (P::Identity, P::Credential),
+    connection: Option<P::Connection>,
     /// What the log has been told already.
     login_refused: bool,
     replication_hidden: bool,
 }
 
-impl<'u> Probe<'u> {
-    fn new(upstream: &'u Upstream, server: &'u Server, account: &config::Account) -> Self {
+impl<'u, P: Protocol> Probe<'u, P> {
+    fn new(upstream: &'u Upstream<P>, server: &'u Server<P>, account: &config::Account) -> Self {
         Self {
             upstream,
             server,
-            service: service(account),
+            service: server.service(account),
             connection: None,
-            asks_least: false,
             login_refused: false,
             replication_hidden: false,
         }
@@ -111,7 +88,7 @@ impl<'u> Probe<'u> {
     }
 
     /// `None` if the account cannot log in.
-    async fn ask(&mut self) -> Result<Option<Report>, Missed> {
+    async fn ask(&mut self) -> Result<Option<Report<P::Position>>, Missed<P>> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => match self.dial().await? {
@@ -119,17 +96,19 @@ impl<'u> Probe<'u> {
                 None => return Ok(None),
             },
         };
-        let answers = timeout(self.upstream.probe.timeout, self.questions(&mut connection));
-        let report = answers.await.unwrap_or(Err(Missed::TimedOut))?;
+        let asked = P::report(self.upstream, &mut connection);
+        let answers = timeout(self.upstream.probe.timeout, asked).await;
+        let (report, hidden) = answers.map_err(|_| Missed::TimedOut)??;
+        self.tell_of_hidden(hidden);
         self.connection = Some(connection);
         Ok(Some(report))
     }
 
-    async fn dial(&mut self) -> Result<Option<ServerConn>, Missed> {
+    async fn dial(&mut self) -> Result<Option<P::Connection>, Missed<P>> {
         let (identity, credential) = &self.service;
         match self.server.dial(identity, credential).await {
             Ok(connection) => {
-                (self.login_refused, self.asks_least) = (false, false);
+                self.login_refused = false;
                 Ok(Some(connection))
             }
             Err(error) if error.is_server_fault() => Err(Missed::Dial(error)),
@@ -143,23 +122,10 @@ impl<'u> Probe<'u> {
         }
     }
 
-    async fn questions(&mut self, connection: &mut ServerConn) -> Result<Report, Missed> {
-        let gtids = matches!(self.upstream.read_after_write, ReadAfterWrite::Gtid { .. });
-        let [itself, replication] = questions(connection.session.plain_version(), gtids);
-        let itself = if self.asks_least { LEAST } else { itself };
-        let [mut itself, replication] = connection.query_all([itself, replication]).await?;
-        if itself.is_err() && !self.asks_least {
-            self.asks_least = true;
-            [itself] = connection.query_all([LEAST]).await?;
-        }
-        self.tell_of_hidden(replication.as_ref().err());
-        Ok(Report::read(&itself.unwrap_or_default(), replication.as_ref().ok()))
-    }
-
     /// Tells the log once that the account may not see the replication.
-    fn tell_of_hidden(&mut self, refusal: Option<&ErrPacket>) {
+    fn tell_of_hidden(&mut self, refusal: Option<String>) {
         let server = &*self.server.address;
-        match (refusal, self.replication_hidden) {
+        match (&refusal, self.replication_hidden) {
             (Some(error), false) => warn!(server, "lag is not known and not looked at: {error}"),
             (None, true) => info!(server, "the upstream's account sees the replication again"),
             _ => {}

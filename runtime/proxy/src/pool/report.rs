@@ -4,57 +4,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use tidegate_mysql_wire::gtid::GtidSet;
-
-use super::server_conn::Table;
-
-/// What is asked where the questions of the server's kind are not understood.
-pub(crate) const LEAST: &str = "SELECT @@global.read_only";
-
-/// The first MySQL that calls its replicas so.
-const REPLICA_STATUS_SINCE: (u32, u32, u32) = (8, 0, 22);
-
-/// Channels of this kind belong to a group, and are not one server following another.
-const GROUP_CHANNEL: &[u8] = b"group_replication_";
-
-/// What a probe asks in one go: about the server itself, and about its replication.
-///
-/// `super_read_only` need not be asked for: it sets `read_only` too. GTIDs can take many bytes, so
-/// they are only asked for where somebody wants them, and MySQL's not if they are too many.
-pub(crate) fn questions(server_version: &str, gtids: bool) -> [&'static str; 2] {
-    let is_mariadb = server_version.to_ascii_lowercase().contains("mariadb");
-    let itself = match (is_mariadb, gtids) {
-        (_, false) => "SELECT @@global.read_only, @@global.innodb_read_only",
-        (true, true) => {
-            "SELECT @@global.read_only, @@global.innodb_read_only, @@global.gtid_current_pos"
-        }
-        (false, true) => {
-            "SELECT @@global.read_only, @@global.innodb_read_only, \
-             IF(LENGTH(@@global.gtid_executed) <= 32768, @@global.gtid_executed, NULL)"
-        }
-    };
-    let replication = match is_mariadb {
-        true => "SHOW ALL SLAVES STATUS",
-        false if number(server_version) < REPLICA_STATUS_SINCE => "SHOW SLAVE STATUS",
-        false => "SHOW REPLICA STATUS",
-    };
-    [itself, replication]
-}
-
-/// The number that a version starts with; what is missing is 0.
-fn number(version: &str) -> (u32, u32, u32) {
-    let mut parts = version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().ok());
-    let mut part = || parts.next().flatten().unwrap_or_default();
-    (part(), part(), part())
-}
-
 /// A server's answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Report {
+pub(crate) struct Report<G> {
     pub(crate) writable: bool,
     pub(crate) replication: Replication,
     /// What it has executed, where that was asked for and is known.
-    pub(crate) executed: Option<GtidSet>,
+    pub(crate) executed: Option<G>,
 }
 
 /// How a server gets what others have written.
@@ -93,24 +49,7 @@ impl fmt::Display for Unfit {
     }
 }
 
-impl Report {
-    /// Reads the answers; `None` for the replication is one that was refused.
-    pub(crate) fn read(itself: &Table, replication: Option<&Table>) -> Self {
-        let cell = |column: usize| itself.rows.first()?.get(column)?.as_deref();
-        let shares_storage = cell(1).is_some_and(is_on);
-        let executed = cell(2).and_then(|text| std::str::from_utf8(text).ok());
-        let replication = match replication.map(Replication::read) {
-            None => Replication::Unknown,
-            Some(Replication::None) if shares_storage => Replication::Shared,
-            Some(replication) => replication,
-        };
-        Self {
-            writable: cell(0).is_some_and(|read_only| !is_on(read_only)) && !shares_storage,
-            replication,
-            executed: executed.and_then(|text| GtidSet::parse(text).ok()),
-        }
-    }
-
+impl<G> Report<G> {
     /// Whether the server, as a replica, may serve reads.
     pub(crate) fn fitness(&self, max_lag: Option<Duration>) -> Result<(), Unfit> {
         match (self.replication, max_lag) {
@@ -138,96 +77,9 @@ impl Report {
     }
 }
 
-impl Replication {
-    /// From a row for each server that is followed: all of them must be, and the slowest counts.
-    fn read(table: &Table) -> Self {
-        let channel = table.position(&["Channel_Name", "Connection_name"]);
-        let is_of_group = |row: &&Vec<Option<Vec<u8>>>| {
-            let name = channel.and_then(|channel| row.get(channel)?.as_deref());
-            name.is_some_and(|name| name.starts_with(GROUP_CHANNEL))
-        };
-        let columns = Columns::of(table);
-        let channels = table.rows.iter().filter(|row| !is_of_group(row));
-        channels.map(|row| columns.read(row)).fold(Self::None, |all, one| match (all, one) {
-            (Self::None, one) => one,
-            (stopped @ Self::Stopped { .. }, _) | (_, stopped @ Self::Stopped { .. }) => stopped,
-            (Self::Running { lag: one }, Self::Running { lag: other }) => {
-                Self::Running { lag: one.zip(other).map(|(one, other)| one.max(other)) }
-            }
-            (all, _) => all,
-        })
-    }
-}
-
-/// Where things stand in the rows about replication: names and order differ between versions.
-struct Columns {
-    receiving: Option<usize>,
-    applying: Option<usize>,
-    lag: Option<usize>,
-    errors: [Option<usize>; 2],
-}
-
-impl Columns {
-    fn of(table: &Table) -> Self {
-        Self {
-            receiving: table.position(&["Replica_IO_Running", "Slave_IO_Running"]),
-            applying: table.position(&["Replica_SQL_Running", "Slave_SQL_Running"]),
-            lag: table.position(&["Seconds_Behind_Source", "Seconds_Behind_Master"]),
-            errors: ["Last_SQL_Errno", "Last_IO_Errno"].map(|name| table.position(&[name])),
-        }
-    }
-
-    fn read(&self, row: &[Option<Vec<u8>>]) -> Replication {
-        let cell = |column: Option<usize>| row.get(column?)?.as_deref();
-        let seconds = |column| std::str::from_utf8(cell(column)?).ok()?.parse::<u64>().ok();
-        let (Some(receiving), Some(applying)) = (cell(self.receiving), cell(self.applying)) else {
-            return Replication::Unknown;
-        };
-        // While it connects anew, it has not lost its place.
-        if receiving.eq_ignore_ascii_case(b"No") || !applying.eq_ignore_ascii_case(b"Yes") {
-            let errors = self.errors.iter().filter_map(|column| seconds(*column));
-            let error = errors.into_iter().find(|error| *error != 0).unwrap_or_default();
-            return Replication::Stopped { error: error.try_into().unwrap_or_default() };
-        }
-        Replication::Running { lag: seconds(self.lag).map(Duration::from_secs) }
-    }
-}
-
-/// A switch; MariaDB 12 has more than one word for on.
-fn is_on(value: &[u8]) -> bool {
-    !matches!(value, b"0" | b"OFF")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Columns and rows as text, with `NULL`.
-    fn table(columns: &str, rows: &[&str]) -> Table {
-        let cell = |text: &str| (text != "NULL").then(|| text.as_bytes().to_vec());
-        Table {
-            columns: columns.split(' ').map(str::to_owned).collect(),
-            rows: rows.iter().map(|row| row.split(' ').map(cell).collect()).collect(),
-        }
-    }
-
-    /// Some columns of `SHOW ALL SLAVES STATUS` of MariaDB 10.11.
-    fn mariadb(rows: &[&str]) -> Replication {
-        let columns = "Connection_name Slave_IO_Running Slave_SQL_Running Last_Errno \
-                       Seconds_Behind_Master Last_IO_Errno Last_SQL_Errno";
-        Replication::read(&table(columns, rows))
-    }
-
-    /// Some columns of `SHOW REPLICA STATUS` of MySQL 9.
-    fn mysql(rows: &[&str]) -> Replication {
-        let columns = "Replica_IO_State Replica_IO_Running Replica_SQL_Running \
-                       Seconds_Behind_Source Last_IO_Errno Last_SQL_Errno Channel_Name";
-        Replication::read(&table(columns, rows))
-    }
-
-    fn itself(row: &str) -> Report {
-        Report::read(&table("a b c", &[row]), None)
-    }
 
     const fn running(lag: u64) -> Replication {
         Replication::Running { lag: Some(Duration::from_secs(lag)) }
@@ -236,78 +88,9 @@ mod tests {
     const LOST: Replication = Replication::Running { lag: None };
 
     #[test]
-    fn versions_are_asked_what_they_understand() {
-        let asked = |version| questions(version, true)[1];
-        assert_eq!(asked("10.11.19-MariaDB-0+deb12u1"), "SHOW ALL SLAVES STATUS");
-        for version in ["8.0.22", "8.4.3-commercial", "9.7.0", "10.1"] {
-            assert_eq!(asked(version), "SHOW REPLICA STATUS", "{version}");
-        }
-        for version in ["8.0.21-log", "5.7.44", "8", "", "x.y"] {
-            assert_eq!(asked(version), "SHOW SLAVE STATUS", "{version}");
-        }
-        assert!(questions("11.4.2-mariadb", true)[0].contains("gtid_current_pos"));
-        assert!(questions("9.7.0", true)[0].contains("gtid_executed"));
-        assert!(!questions("9.7.0", false)[0].contains("gtid"));
-    }
-
-    #[test]
-    fn any_word_but_off_is_read_only() {
-        for (row, writable) in [
-            ("0 0 NULL", true),
-            ("OFF OFF NULL", true),
-            ("1 0 NULL", false),
-            ("NO_LOCK_NO_ADMIN 0 NULL", false),
-            ("0 1 NULL", false),
-            ("NULL 0 NULL", false),
-            ("0", true),
-        ] {
-            assert_eq!(itself(row).writable, writable, "{row}");
-        }
-        assert!(!Report::read(&Table::default(), None).writable);
-    }
-
-    #[test]
-    fn positions_are_kept_if_they_can_be_read() {
-        let executed = |row| itself(row).executed.map(|executed| executed.to_string());
-        assert_eq!(executed("0 0 0-1-270").as_deref(), Some("0-1-270"));
-        assert_eq!(executed("0 0 NULL"), None);
-        assert_eq!(executed("0 0 0-1"), None);
-    }
-
-    #[test]
-    fn replication_is_recognised() {
-        assert_eq!(mariadb(&[]), Replication::None);
-        assert_eq!(mariadb(&[" Yes Yes 0 7 0 0"]), running(7));
-        assert_eq!(mariadb(&[" Connecting Yes 0 NULL 2003 0"]), LOST);
-        assert_eq!(mariadb(&[" Preparing Yes 0 NULL 0 0"]), LOST);
-        assert_eq!(mariadb(&[" No Yes 0 NULL 0 0"]), Replication::Stopped { error: 0 });
-        assert_eq!(mariadb(&[" Yes No 1062 NULL 0 1062"]), Replication::Stopped { error: 1062 });
-        assert_eq!(mariadb(&[" No Yes 0 NULL 1236 0"]), Replication::Stopped { error: 1236 });
-        assert_eq!(mysql(&["Waiting Yes Yes 3 0 0 "]), running(3));
-        assert_eq!(mysql(&[" No No NULL 0 0 "]), Replication::Stopped { error: 0 });
-        assert_eq!(Replication::read(&table("a", &["1"])), Replication::Unknown);
-    }
-
-    #[test]
-    fn of_several_servers_all_must_be_followed_and_the_slowest_counts() {
-        assert_eq!(mariadb(&["a Yes Yes 0 7 0 0", "b Yes Yes 0 9 0 0"]), running(9));
-        assert_eq!(mariadb(&["a Yes Yes 0 7 0 0", "b Connecting Yes 0 NULL 0 0"]), LOST);
-        let one_stopped = ["a Yes Yes 0 7 0 0", "b No No 0 NULL 0 0", "c Yes Yes 0 1 0 0"];
-        assert_eq!(mariadb(&one_stopped), Replication::Stopped { error: 0 });
-        assert_eq!(mysql(&[" No No NULL 0 0 group_replication_recovery"]), Replication::None);
-    }
-
-    #[test]
-    fn shared_storage_is_followed_without_replication() {
-        let none = table("a", &[]);
-        let report = |row| Report::read(&table("a b", &[row]), Some(&none)).replication;
-        assert_eq!((report("1 1"), report("1 0")), (Replication::Shared, Replication::None));
-    }
-
-    #[test]
     fn a_replica_must_be_near_enough() {
         let fitness = |replication, max: Option<u64>| {
-            let report = Report { writable: false, replication, executed: None };
+            let report = Report::<()> { writable: false, replication, executed: None };
             report.fitness(max.map(Duration::from_secs))
         };
         for fit in [running(10), Replication::Unknown, Replication::Shared] {
@@ -321,7 +104,7 @@ mod tests {
         assert_eq!(fitness(Replication::None, Some(10)), Err(Unfit::FollowsNobody));
         let broken = Replication::Stopped { error: 1062 };
         assert_eq!(fitness(broken, None), Err(Unfit::Stopped { error: 1062 }));
-        let rival = Report { writable: true, replication: Replication::None, executed: None };
+        let rival = Report::<()> { writable: true, replication: Replication::None, executed: None };
         assert_eq!(rival.fitness(None), Err(Unfit::FollowsNobody));
     }
 }

@@ -7,29 +7,23 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tidegate_config as config;
 use tidegate_hook::current_worker;
-use tidegate_mysql_wire::auth::Credential;
-use tidegate_mysql_wire::command::Command;
-use tidegate_mysql_wire::gtid::GtidSet;
-use tidegate_mysql_wire::packet::ErrPacket;
 use tidegate_telemetry::{ServerMetrics, WaitFailure};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::dial::{DialError, Identity, Route, dial, version};
+use super::dial::{DialError, Route, ServerLost};
 use super::health::{Change, Health};
+use super::leased::Leased;
 use super::policy::{Acquire, Limits, Policy, Release};
-use super::server_conn::{ServerConn, ServerLost};
-use super::settings::{Missed, Settings};
 use super::standing::Standing;
-use super::tracking::Tracking;
-use crate::charset;
 use crate::locked;
+use crate::protocol::{Connection as _, Protocol};
 use crate::route::{Candidate, Place, Role};
 
 /// Why nobody could be given a connection.
 #[derive(Debug, Error)]
-pub(crate) enum LeaseError {
+pub(crate) enum LeaseError<P: Protocol> {
     #[error("no server of {target} is alive")]
     NoServer { target: String },
     #[error("{upstream} has no primary: no server of it is known that can be written to")]
@@ -39,12 +33,12 @@ pub(crate) enum LeaseError {
     #[error("all connections to {server} are in use, and {queue} sessions wait already")]
     QueueFull { server: String, queue: usize },
     #[error("{server}: {source}")]
-    Dial { server: String, source: DialError },
+    Dial { server: String, source: DialError<P> },
     #[error("lost {server} before the statement was sent: {source}")]
     Lost { server: String, source: ServerLost },
 }
 
-impl LeaseError {
+impl<P: Protocol> LeaseError<P> {
     /// Another server, or the same one a little later, may do better.
     pub(super) fn may_pass(&self) -> bool {
         match self {
@@ -55,39 +49,29 @@ impl LeaseError {
     }
 }
 
-/// Answers the number of the row that was inserted last on a connection.
-pub(crate) const LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID()";
-/// Answers 1 on a connection that has no current database.
-const NO_DATABASE: &str = "SELECT DATABASE() IS NULL";
-/// As [`LAST_INSERT_ID`], and makes it 0.
-const TAKE_LAST_INSERT_ID: &str = "SELECT LAST_INSERT_ID(), LAST_INSERT_ID(0)";
-
-/// A client waits no longer for what a server says of its version.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// No server has a longer version, in bytes.
 const VERSION_MAX: usize = 60;
 
-type Waiter = oneshot::Sender<Grant>;
-type Idle = (Box<ServerConn>, Arc<Identity>);
+type Waiter<P> = oneshot::Sender<Grant<P>>;
+type Idle<P> = (Box<<P as Protocol>::Connection>, Arc<<P as Protocol>::Identity>);
 
 /// What someone who wants a connection gets at once.
-enum Acquired {
-    Leased(Leased),
+enum Acquired<P: Protocol> {
+    Leased(Leased<P>),
     /// There is room for a new one.
-    Room(Room),
-    Turn(oneshot::Receiver<Grant>),
+    Room(Room<P>),
+    Turn(oneshot::Receiver<Grant<P>>),
 }
 
 /// What someone who waited is given.
-enum Grant {
-    Connection(Leased),
-    Room(Room),
+enum Grant<P: Protocol> {
+    Connection(Leased<P>),
+    Room(Room<P>),
 }
 
-impl Grant {
+impl<P: Protocol> Grant<P> {
     /// A connection that lives, or the room for a new one.
-    fn ready(self) -> Result<Leased, Room> {
+    fn ready(self) -> Result<Leased<P>, Room<P>> {
         match self {
             Self::Room(room) => Err(room),
             Self::Connection(mut leased) => match leased.is_ready() {
@@ -100,42 +84,48 @@ impl Grant {
 }
 
 /// Who wants a connection.
-#[derive(Clone, Copy)]
-pub(crate) struct Borrower<'a> {
-    pub(crate) identity: &'a Arc<Identity>,
-    pub(crate) credential: &'a Credential,
+pub(crate) struct Borrower<'a, P: Protocol> {
+    pub(crate) identity: &'a Arc<P::Identity>,
+    pub(crate) credential: &'a P::Credential,
     /// The fingerprint of its settings: a connection that has heard them is preferred.
     pub(crate) state: u64,
 }
 
+impl<P: Protocol> Clone for Borrower<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Protocol> Copy for Borrower<'_, P> {}
+
 /// One server of an upstream.
-pub(crate) struct Server {
+pub(crate) struct Server<P: Protocol> {
     pub(crate) place: Place,
     pub(crate) address: Arc<str>,
-    route: Route,
+    pub(super) route: Route<P>,
     limits: Limits,
-    tracking: Tracking,
     wait: Duration,
     /// Prepared statements that a connection keeps.
     pub(crate) statements: usize,
     /// Probes find out when it is back; otherwise sessions have to try.
     watched: bool,
-    pub(super) standing: Standing,
+    pub(super) standing: Standing<P::Position>,
     up: AtomicBool,
     /// What it says of its version, once a login has shown it.
     version: Mutex<Option<Arc<str>>>,
-    leased: AtomicUsize,
+    pub(super) leased: AtomicUsize,
     health: Mutex<Health>,
-    policy: Mutex<Policy<Arc<Identity>, Idle, Waiter>>,
+    policy: Mutex<Policy<Arc<P::Identity>, Idle<P>, Waiter<P>>>,
     metrics: Arc<ServerMetrics>,
 }
 
-impl Server {
+impl<P: Protocol> Server<P> {
     pub(crate) fn new(
         place: Place,
         upstream: &config::Upstream,
         role: Role,
-        route: Route,
+        route: Route<P>,
         metrics: Arc<ServerMetrics>,
     ) -> Arc<Self> {
         let pool = &upstream.pool;
@@ -146,7 +136,6 @@ impl Server {
             address: route.address.as_str().into(),
             route,
             limits,
-            tracking: Tracking::wanted(upstream),
             wait: pool.wait,
             statements: pool.statements,
             watched: upstream.account.is_some(),
@@ -161,7 +150,7 @@ impl Server {
     }
 
     /// The server as routing sees it, for a session that needs to find `written` there.
-    pub(crate) fn candidate(&self, now: Instant, written: Option<&GtidSet>) -> Candidate {
+    pub(crate) fn candidate(&self, now: Instant, written: Option<&P::Position>) -> Candidate {
         let up = self.up.load(Ordering::Relaxed);
         Candidate {
             role: self.role(),
@@ -185,13 +174,6 @@ impl Server {
     /// What the server tells clients of its version, as soon as that is known.
     pub(crate) fn version(&self) -> Option<Arc<str>> {
         locked(&self.version).clone()
-    }
-
-    /// Finds out what the server tells clients of its version, without logging in.
-    pub(super) async fn ask_version(&self) -> Result<(), DialError> {
-        let limit = self.route.timeout.min(GREETING_TIMEOUT);
-        self.note_version(&version(&self.route, limit).await?);
-        Ok(())
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -230,8 +212,8 @@ impl Server {
     /// new one, or one that comes free in time.
     pub(crate) async fn lease(
         self: &Arc<Self>,
-        borrower: Borrower<'_>,
-    ) -> Result<Leased, LeaseError> {
+        borrower: Borrower<'_, P>,
+    ) -> Result<Leased<P>, LeaseError<P>> {
         let turn = match self.acquire(borrower)? {
             Acquired::Leased(leased) => return Ok(leased),
             Acquired::Turn(turn) => turn,
@@ -244,7 +226,7 @@ impl Server {
     }
 
     /// Lends an idle connection, where there is one that needs nothing to be waited for.
-    pub(crate) fn lease_idle(self: &Arc<Self>, borrower: Borrower<'_>) -> Option<Leased> {
+    pub(crate) fn lease_idle(self: &Arc<Self>, borrower: Borrower<'_, P>) -> Option<Leased<P>> {
         let Borrower { identity, state, .. } = borrower;
         let taken = {
             let mut policy = locked(&self.policy);
@@ -256,33 +238,36 @@ impl Server {
         Grant::Connection(self.room().fill(identity, connection)).ready().ok()
     }
 
+    /// Who the service account is here, and how it logs in.
+    pub(crate) fn service(&self, account: &config::Account) -> (P::Identity, P::Credential) {
+        P::service(&self.route.options, account)
+    }
+
     /// A connection outside the pool, as this identity.
     pub(crate) async fn dial(
         &self,
-        identity: &Identity,
-        credential: &Credential,
-    ) -> Result<ServerConn, DialError> {
-        let connection = dial(&self.route, identity, credential).await?;
-        self.note_version(&connection.session.server_version);
+        identity: &P::Identity,
+        credential: &P::Credential,
+    ) -> Result<P::Connection, DialError<P>> {
+        let connection = self.route.dial(identity, credential).await?;
+        self.note_version(connection.version());
         Ok(connection)
     }
 
     /// A connection for the pool.
-    async fn dial_tracking(
+    async fn dial_prepared(
         &self,
-        identity: &Identity,
-        credential: &Credential,
-    ) -> Result<ServerConn, DialError> {
+        identity: &P::Identity,
+        credential: &P::Credential,
+    ) -> Result<P::Connection, DialError<P>> {
         let mut connection = self.dial(identity, credential).await?;
-        if let Some(statement) = self.tracking.statement(&connection.session) {
-            let limit = self.route.timeout;
-            let told = timeout(limit, connection.track(statement)).await;
-            told.map_err(|_| DialError::TimedOut(limit))??;
-        }
+        let limit = self.route.timeout;
+        let prepared = timeout(limit, P::prepare(&self.route, &mut connection)).await;
+        prepared.map_err(|_| DialError::TimedOut(limit))??;
         Ok(connection)
     }
 
-    fn note_version(&self, version: &str) {
+    pub(super) fn note_version(&self, version: &str) {
         let mut known = locked(&self.version);
         if version.len() <= VERSION_MAX && known.as_deref() != Some(version) {
             *known = Some(version.into());
@@ -300,8 +285,8 @@ impl Server {
 
     fn acquire(
         self: &Arc<Self>,
-        Borrower { identity, state, .. }: Borrower<'_>,
-    ) -> Result<Acquired, LeaseError> {
+        Borrower { identity, state, .. }: Borrower<'_, P>,
+    ) -> Result<Acquired<P>, LeaseError<P>> {
         let mut policy = locked(&self.policy);
         let acquired = policy.acquire(identity, state, current_worker(), Instant::now());
         self.show(&policy);
@@ -327,7 +312,7 @@ impl Server {
         })
     }
 
-    async fn wait_for(&self, turn: oneshot::Receiver<Grant>) -> Result<Grant, LeaseError> {
+    async fn wait_for(&self, turn: oneshot::Receiver<Grant<P>>) -> Result<Grant<P>, LeaseError<P>> {
         let started = Instant::now();
         self.count();
         let grant = timeout(self.wait, turn).await;
@@ -342,11 +327,11 @@ impl Server {
 
     async fn connect(
         self: &Arc<Self>,
-        room: Room,
-        Borrower { identity, credential, .. }: Borrower<'_>,
-    ) -> Result<Leased, LeaseError> {
+        room: Room<P>,
+        Borrower { identity, credential, .. }: Borrower<'_, P>,
+    ) -> Result<Leased<P>, LeaseError<P>> {
         let started = Instant::now();
-        let dialled = self.dial_tracking(identity, credential).await;
+        let dialled = self.dial_prepared(identity, credential).await;
         self.metrics.connected(dialled.is_ok(), started.elapsed());
         match dialled {
             Ok(connection) => {
@@ -363,16 +348,20 @@ impl Server {
         }
     }
 
-    fn room(self: &Arc<Self>) -> Room {
+    fn room(self: &Arc<Self>) -> Room<P> {
         self.leased.fetch_add(1, Ordering::Relaxed);
         Room { server: Some(Arc::clone(self)) }
     }
 
-    fn take_back(self: &Arc<Self>, mut connection: Box<ServerConn>, identity: Arc<Identity>) {
-        if !self.is_up() || connection.conn.is_stale() {
+    pub(super) fn take_back(
+        self: &Arc<Self>,
+        mut connection: Box<P::Connection>,
+        identity: Arc<P::Identity>,
+    ) {
+        if !self.is_up() || connection.conn().is_stale() {
             return self.forfeit();
         }
-        let (born, state) = (connection.born, connection.heard.fingerprint());
+        let (born, state) = (connection.born(), connection.state());
         let key = Arc::clone(&identity);
         let released = {
             let mut policy = locked(&self.policy);
@@ -408,25 +397,29 @@ impl Server {
         self.show(&locked(&self.policy));
     }
 
-    fn show(&self, policy: &Policy<Arc<Identity>, Idle, Waiter>) {
+    fn show(&self, policy: &Policy<Arc<P::Identity>, Idle<P>, Waiter<P>>) {
         let counts = policy.counts();
         self.metrics.connections(counts.open - counts.idle, counts.idle, counts.waiting);
     }
 }
 
 /// A place in the pool; it is free again when this is dropped.
-struct Room {
+pub(super) struct Room<P: Protocol> {
     /// `None` once a connection has taken the place.
-    server: Option<Arc<Server>>,
+    server: Option<Arc<Server<P>>>,
 }
 
-impl Room {
-    fn fill(mut self, identity: Arc<Identity>, connection: Box<ServerConn>) -> Leased {
-        Leased { server: self.server.take(), identity, connection: Some(connection) }
+impl<P: Protocol> Room<P> {
+    pub(super) fn of(server: Option<Arc<Server<P>>>) -> Self {
+        Self { server }
+    }
+
+    fn fill(mut self, identity: Arc<P::Identity>, connection: Box<P::Connection>) -> Leased<P> {
+        Leased::new(self.server.take(), identity, connection)
     }
 }
 
-impl Drop for Room {
+impl<P: Protocol> Drop for Room<P> {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
             server.leased.fetch_sub(1, Ordering::Relaxed);
@@ -435,171 +428,3 @@ impl Drop for Room {
     }
 }
 
-/// A connection on loan. Dropped, it is closed, and its place in the pool is free.
-pub(crate) struct Leased {
-    server: Option<Arc<Server>>,
-    identity: Arc<Identity>,
-    connection: Option<Box<ServerConn>>,
-}
-
-impl Leased {
-    pub(crate) fn connection(&mut self) -> &mut ServerConn {
-        self.connection.as_mut().expect("only what consumes it empties it")
-    }
-
-    pub(crate) fn server(&self) -> &Arc<Server> {
-        self.server.as_ref().expect("only what consumes it empties it")
-    }
-
-    /// Returns the connection to the pool: it is as its `heard` says.
-    pub(crate) fn give_back(mut self) {
-        if let (Some(server), Some(connection)) = (self.server.take(), self.connection.take()) {
-            server.leased.fetch_sub(1, Ordering::Relaxed);
-            server.take_back(connection, Arc::clone(&self.identity));
-        }
-    }
-
-    /// As [`Self::give_back`], after a reset in the background: what was done on the connection the
-    /// next user must not see.
-    pub(crate) fn give_back_reset(self) {
-        tokio::spawn(async move {
-            let mut leased = self;
-            if leased.reset().await {
-                leased.give_back();
-            }
-        });
-    }
-
-    /// As [`Self::give_back`], after asking in the background for the number of the row that was
-    /// inserted last: the session may want to know it, on whichever connection it then has.
-    pub(crate) fn give_back_asking(self, then_reset: bool) -> oneshot::Receiver<u64> {
-        let (answer, question) = oneshot::channel();
-        tokio::spawn(async move {
-            let mut leased = self;
-            let limit = leased.server().route.timeout;
-            let asked = leased.connection().query_number(TAKE_LAST_INSERT_ID);
-            let Ok(Ok(id)) = timeout(limit, asked).await else { return };
-            // A session that is gone does not want to know.
-            let _ = answer.send(id);
-            if !then_reset || leased.reset().await {
-                leased.give_back();
-            }
-        });
-        question
-    }
-
-    /// As [`Self::give_back_asking`] of a connection that nobody may have again, because somebody's
-    /// `KILL QUERY` is on its way to it: the question may be hit, and then is asked again.
-    pub(crate) fn close_asking(self) -> oneshot::Receiver<u64> {
-        let (answer, question) = oneshot::channel();
-        tokio::spawn(async move {
-            let mut leased = self;
-            let limit = leased.server().route.timeout;
-            let connection = leased.connection();
-            let asked = async {
-                match connection.query_number(LAST_INSERT_ID).await {
-                    Err(ServerLost::Violation(_)) => connection.query_number(LAST_INSERT_ID).await,
-                    asked => asked,
-                }
-            };
-            if let Ok(Ok(id)) = timeout(limit, asked).await {
-                let _ = answer.send(id);
-            }
-        });
-        question
-    }
-
-    /// Gives the connection these settings. One that has heard what is not among them is reset. The
-    /// inner error is the server's, to one of them.
-    pub(crate) async fn bring(
-        &mut self,
-        settings: &Settings,
-    ) -> Result<Result<(), ErrPacket>, ServerLost> {
-        let heard = &self.connection().heard;
-        let commands: Vec<(Command, &[u8])> = match settings.missed_by(heard) {
-            Missed::Nothing => return Ok(Ok(())),
-            Missed::Entries(entries) => {
-                entries.iter().map(|entry| (entry.command, &*entry.argument)).collect()
-            }
-            Missed::StartOver => {
-                if !self.reset().await {
-                    return Err(ServerLost::Unclean);
-                }
-                settings.entries().map(|entry| (entry.command, &*entry.argument)).collect()
-            }
-        };
-        let connection = self.connection();
-        connection.heard = settings.clone();
-        connection.exchange(&commands).await
-    }
-
-    /// As [`Self::bring`], from settings that the same session had before: since what it sets is only
-    /// ever set anew, nothing has to be reset.
-    pub(crate) async fn bring_forward(
-        &mut self,
-        settings: &Settings,
-    ) -> Result<Result<(), ErrPacket>, ServerLost> {
-        let connection = self.connection();
-        let entries: Vec<_> = match settings.missed_by(&connection.heard) {
-            Missed::Nothing => return Ok(Ok(())),
-            Missed::Entries(entries) => entries,
-            Missed::StartOver => settings.entries().collect(),
-        };
-        let commands: Vec<(Command, &[u8])> =
-            entries.iter().map(|entry| (entry.command, &*entry.argument)).collect();
-        connection.heard = settings.clone();
-        connection.exchange(&commands).await
-    }
-
-    /// Makes the connection as good as new; `false` if that cannot be done.
-    pub(crate) async fn reset(&mut self) -> bool {
-        let limit = self.server().route.timeout;
-        let identity = Arc::clone(&self.identity);
-        reset(self.connection(), &identity, limit).await
-    }
-
-    fn is_ready(&mut self) -> bool {
-        let connection = self.connection();
-        !connection.conn.is_stale() && connection.settle_here()
-    }
-
-    fn into_room(mut self) -> Room {
-        self.connection = None;
-        Room { server: self.server.take() }
-    }
-}
-
-impl Drop for Leased {
-    fn drop(&mut self) {
-        self.connection = None;
-        drop(Room { server: self.server.take() });
-    }
-}
-
-/// Makes a connection as good as new; `false` if that cannot be done.
-///
-/// `COM_RESET_CONNECTION` also forgets the character set of the login, so that is said again.
-async fn reset(connection: &mut ServerConn, identity: &Identity, limit: Duration) -> bool {
-    let Some(names) = charset::set_names(identity.collation) else {
-        return false;
-    };
-    let mut commands: Vec<(Command, &[u8])> =
-        vec![(Command::ResetConnection, b""), (Command::Query, names.as_bytes())];
-    if let Some(database) = &identity.database {
-        commands.push((Command::InitDb, database.as_bytes()));
-    }
-    if let Some(statement) = connection.tracking() {
-        commands.push((Command::Query, statement.as_bytes()));
-    }
-    // The reset closes all statements, also those that were to be closed with the next command.
-    connection.pending.clear();
-    connection.statements.clear();
-    connection.heard = Settings::default();
-    let exchanged = async {
-        let done = matches!(connection.exchange(&commands).await, Ok(Ok(())));
-        // A reset leaves the database as it is, and there is no way back to none.
-        let has_own = identity.database.is_some();
-        done && (has_own || matches!(connection.query_number(NO_DATABASE).await, Ok(1)))
-    };
-    timeout(limit, exchanged).await.unwrap_or(false)
-}

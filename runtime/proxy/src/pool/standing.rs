@@ -4,24 +4,24 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tidegate_mysql_wire::gtid::GtidSet;
 use tidegate_telemetry::ServerMetrics;
 use tracing::{info, warn};
 
 use super::report::Report;
 use crate::locked;
+use crate::protocol::Position;
 use crate::route::Role;
 
 /// A server's role, its fitness for reads, and what it has executed.
-pub(crate) struct Standing {
+pub(crate) struct Standing<G> {
     role: AtomicU8,
     fit: AtomicBool,
     /// The newest position that is known.
-    executed: Mutex<Option<GtidSet>>,
+    executed: Mutex<Option<G>>,
     metrics: Arc<ServerMetrics>,
 }
 
-impl Standing {
+impl<G: Position> Standing<G> {
     pub(super) fn new(role: Role, metrics: &Arc<ServerMetrics>) -> Self {
         metrics.set_primary(role == Role::Primary);
         metrics.set_fit(true);
@@ -59,7 +59,7 @@ impl Standing {
     }
 
     /// Takes note of what the server says, in the role that it has now.
-    pub(super) fn note(&self, report: &Report, max_lag: Option<Duration>, address: &str) {
+    pub(super) fn note(&self, report: &Report<G>, max_lag: Option<Duration>, address: &str) {
         let fitness = match self.role() {
             Role::Replica => report.fitness(max_lag),
             Role::Primary | Role::Unknown => Ok(()),
@@ -79,23 +79,22 @@ impl Standing {
 
     /// Whether the server is known to have executed these transactions. Those that a primary has
     /// not, nobody will.
-    pub(super) fn has_executed(&self, written: &GtidSet) -> bool {
+    pub(super) fn has_executed(&self, written: &G) -> bool {
         self.role() == Role::Primary
             || locked(&self.executed).as_ref().is_some_and(|known| known.contains(written))
     }
 
     /// What the server is not known to have executed.
-    pub(super) fn missing(&self, written: &GtidSet) -> GtidSet {
-        let mut missing = written.clone();
-        if let Some(known) = &*locked(&self.executed) {
-            missing.remove(known);
+    pub(super) fn missing(&self, written: &G) -> G {
+        match &*locked(&self.executed) {
+            Some(known) => written.without(known),
+            None => written.clone(),
         }
-        missing
     }
 
     /// The server has told a session that it has executed these transactions.
-    pub(super) fn has_reached(&self, written: &GtidSet) {
-        locked(&self.executed).get_or_insert_default().merge(written.clone());
+    pub(super) fn has_reached(&self, written: &G) {
+        locked(&self.executed).get_or_insert_with(G::default).merge(written.clone());
     }
 }
 

@@ -44,11 +44,11 @@ impl PartialEq for Content {
 
 /// A statement as the server knows it.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct Known<T> {
     content: Content,
     pub(crate) id: u32,
-    /// The parameter types that the server was told last.
-    pub(crate) types: Vec<u8>,
+    /// What the protocol wants to remember of it.
+    pub(crate) told: T,
     /// The server holds long data or a cursor of it, so it must not be closed.
     pub(crate) busy: bool,
     used: u64,
@@ -76,14 +76,14 @@ impl Hasher for Hashed {
 
 /// All that one connection has prepared.
 #[derive(Debug, Default)]
-pub(crate) struct Statements {
-    known: HashMap<u64, Known, BuildHasherDefault<Hashed>>,
+pub(crate) struct Statements<T> {
+    known: HashMap<u64, Known<T>, BuildHasherDefault<Hashed>>,
     bytes: usize,
     clock: u64,
 }
 
-impl Statements {
-    pub(crate) fn get(&mut self, content: &Content) -> Option<&mut Known> {
+impl<T: Default> Statements<T> {
+    pub(crate) fn get(&mut self, content: &Content) -> Option<&mut Known<T>> {
         self.clock += 1;
         let known = self.known.get_mut(&content.hash)?;
         if known.content != *content {
@@ -99,7 +99,7 @@ impl Statements {
         self.clock += 1;
         self.bytes += content.text.len();
         let (hash, used) = (content.hash, self.clock);
-        let known = Known { content, id, types: Vec::new(), busy: false, used };
+        let known = Known { content, id, told: T::default(), busy: false, used };
         let replaced = self.known.insert(hash, known);
         let mut closed = Vec::new();
         if let Some(replaced) = replaced {
@@ -130,6 +130,10 @@ impl Statements {
         self.take(hash)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn statements_are_the_same_by_text_and_shape() {
-        let mut statements = Statements::default();
+        let mut statements = Statements::<()>::default();
         assert!(statements.insert(content("SELECT ?", 1), 7, 10).is_empty());
         assert_eq!(statements.get(&content("SELECT ?", 1)).unwrap().id, 7);
         assert!(statements.get(&content("SELECT ?", 2)).is_none());
@@ -167,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_longest_unused_is_closed_but_never_a_busy_one() {
-        let mut statements = Statements::default();
+        let mut statements = Statements::<()>::default();
         for (id, text) in [(1, "a"), (2, "b"), (3, "c")] {
             assert!(statements.insert(content(text, 0), id, 3).is_empty());
         }

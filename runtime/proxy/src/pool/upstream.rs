@@ -7,23 +7,22 @@ use std::time::{Duration, Instant};
 use tidegate_config as config;
 use tidegate_config::{Balance, PoolMode, ReadAfterWrite};
 use tidegate_hook::Member;
-use tidegate_mysql_wire::gtid::GtidSet;
 use tidegate_telemetry::Telemetry;
 use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
-use tracing::debug;
 
 use super::dial::Route;
-use super::server::{Borrower, LeaseError, Leased, Server};
+use super::leased::Leased;
+use super::server::{Borrower, LeaseError, Server};
 use super::watch::Watch;
+use crate::protocol::{Position as _, Protocol};
 use crate::route::{Place, Role, choose, serves};
-use crate::rsa::ServerKeys;
 use crate::tls::{Dialler, TlsError};
 
 /// The servers of one upstream, and how they are chosen.
-pub(crate) struct Upstream {
+pub(crate) struct Upstream<P: Protocol> {
     pub(crate) name: Arc<str>,
-    pub(crate) servers: Vec<Arc<Server>>,
+    pub(crate) servers: Vec<Arc<Server<P>>>,
     pub(crate) account: Option<config::Account>,
     pub(crate) probe: config::Probe,
     pub(crate) read_after_write: ReadAfterWrite,
@@ -34,28 +33,27 @@ pub(crate) struct Upstream {
     /// How long a session may wait for a server that can serve it.
     wait: Duration,
     /// A server was asked for its version, or none could be.
-    version_asked: OnceCell<()>,
+    pub(super) version_asked: OnceCell<()>,
     /// By configuration, there is no primary.
     replicas_only: bool,
 }
 
-impl Upstream {
+impl<P: Protocol> Upstream<P> {
     pub(crate) fn new(
         position: usize,
         upstream: &config::Upstream,
-        keys: ServerKeys,
+        options: &P::Options,
         telemetry: &Telemetry,
     ) -> Result<Self, TlsError> {
         let given = || upstream.servers.iter().map(|server| given(server.role));
-        let keys = Arc::new(keys);
         let mut servers = Vec::new();
         for ((server, configured), role) in upstream.servers.iter().enumerate().zip(given()) {
             let route = Route {
                 address: configured.address.clone(),
                 tls_mode: upstream.tls.mode,
-                dialler: Dialler::new(&upstream.tls, host(&configured.address))?,
-                keys: Arc::clone(&keys),
+                dialler: Dialler::new::<P>(&upstream.tls, host(&configured.address))?,
                 timeout: upstream.pool.connect,
+                options: options.clone(),
             };
             let place = Place { upstream: position, server };
             let metrics = telemetry.server(&upstream.name, &configured.address);
@@ -99,8 +97,8 @@ impl Upstream {
     pub(crate) async fn lease(
         &self,
         member: Member,
-        borrower: Borrower<'_>,
-    ) -> Result<Leased, LeaseError> {
+        borrower: Borrower<'_, P>,
+    ) -> Result<Leased<P>, LeaseError<P>> {
         let wanted = Wanted { member: self.meant(member), written: None };
         match self.lease_now(wanted, borrower).await {
             Err(error) if error.may_pass() => self.lease_later(wanted, borrower, error).await,
@@ -113,14 +111,14 @@ impl Upstream {
     pub(crate) async fn lease_for_login(
         &self,
         member: Member,
-        borrower: Borrower<'_>,
-    ) -> Result<Leased, LeaseError> {
+        borrower: Borrower<'_, P>,
+    ) -> Result<Leased<P>, LeaseError<P>> {
         let wanted = Wanted { member: self.meant(member), written: None };
         let error = match self.lease_now(wanted, borrower).await {
             Err(error) if error.may_pass() => error,
             outcome => return outcome,
         };
-        let is_replica = |server: &Arc<Server>| server.role() == Role::Replica && server.is_up();
+        let is_replica = |server: &Arc<Server<P>>| server.role() == Role::Replica && server.is_up();
         if self.servers.iter().any(is_replica) {
             let replica = Wanted { member: Member::Replica, written: None };
             match self.lease_now(replica, borrower).await {
@@ -134,11 +132,11 @@ impl Upstream {
     /// Lends a connection to a replica that has executed `written`, or to the primary.
     pub(crate) async fn lease_after(
         &self,
-        written: &GtidSet,
-        borrower: Borrower<'_>,
-    ) -> Result<Leased, LeaseError> {
+        written: &P::Position,
+        borrower: Borrower<'_, P>,
+    ) -> Result<Leased<P>, LeaseError<P>> {
         let wanted = Wanted { member: Member::Replica, written: Some(written) };
-        if let ReadAfterWrite::Gtid { wait } = self.read_after_write
+        if let ReadAfterWrite::Position { wait } = self.read_after_write
             && let Ok(mut leased) = self.lease_now(wanted, borrower).await
         {
             match leased.catch_up(written, wait).await {
@@ -151,8 +149,8 @@ impl Upstream {
     }
 
     /// What some replica is not known to have executed yet; the rest can be forgotten.
-    pub(crate) fn still_missing(&self, written: &GtidSet) -> GtidSet {
-        let mut missing = GtidSet::default();
+    pub(crate) fn still_missing(&self, written: &P::Position) -> P::Position {
+        let mut missing = P::Position::default();
         for replica in self.servers.iter().filter(|server| server.role() != Role::Primary) {
             missing.merge(replica.standing.missing(written));
         }
@@ -161,9 +159,9 @@ impl Upstream {
 
     async fn lease_now(
         &self,
-        Wanted { member, written }: Wanted<'_>,
-        borrower: Borrower<'_>,
-    ) -> Result<Leased, LeaseError> {
+        Wanted { member, written }: Wanted<'_, P>,
+        borrower: Borrower<'_, P>,
+    ) -> Result<Leased<P>, LeaseError<P>> {
         let mut tried = Vec::new();
         let mut failure = None;
         while let Some(server) = self.choose(member, written, &tried) {
@@ -179,34 +177,9 @@ impl Upstream {
     }
 
     /// Lends an idle connection to the server that [`Self::lease`] would choose first, if it has one.
-    pub(crate) fn lease_idle(&self, member: Member, borrower: Borrower<'_>) -> Option<Leased> {
+    pub(crate) fn lease_idle(&self, member: Member, borrower: Borrower<'_, P>) -> Option<Leased<P>> {
         let server = self.choose(self.meant(member), None, &[])?;
         self.servers[server].lease_idle(borrower)
-    }
-
-    /// The version that its servers tell clients: the primary's, if that is known.
-    ///
-    /// The first one who wants to know has a server asked, where no login has shown it yet.
-    pub(crate) async fn version(&self) -> Option<Arc<str>> {
-        if let Some(version) = self.known_version() {
-            return Some(version);
-        }
-        let ask = || async {
-            for server in &self.servers {
-                match server.ask_version().await {
-                    Ok(()) => break,
-                    Err(error) => debug!(server = %server.address, "no version: {error}"),
-                }
-            }
-        };
-        self.version_asked.get_or_init(ask).await;
-        self.known_version()
-    }
-
-    fn known_version(&self) -> Option<Arc<str>> {
-        let primary = self.servers.iter().find(|server| server.role() == Role::Primary);
-        let known = || self.servers.iter().find_map(|server| server.version());
-        primary.and_then(|primary| primary.version()).or_else(known)
     }
 
     /// Sessions give their connections back after each transaction.
@@ -217,10 +190,10 @@ impl Upstream {
     /// Tries again whenever probes have news, until the time is over. Without probes there are none.
     async fn lease_later(
         &self,
-        wanted: Wanted<'_>,
-        borrower: Borrower<'_>,
-        mut error: LeaseError,
-    ) -> Result<Leased, LeaseError> {
+        wanted: Wanted<'_, P>,
+        borrower: Borrower<'_, P>,
+        mut error: LeaseError<P>,
+    ) -> Result<Leased<P>, LeaseError<P>> {
         let deadline = Instant::now() + self.wait;
         let waiting = self.account.is_some().then(|| self.watch.wait()).flatten();
         if waiting.is_none() {
@@ -240,7 +213,7 @@ impl Upstream {
         }
     }
 
-    fn choose(&self, member: Member, written: Option<&GtidSet>, tried: &[usize]) -> Option<usize> {
+    fn choose(&self, member: Member, written: Option<&P::Position>, tried: &[usize]) -> Option<usize> {
         let now = Instant::now();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let candidates = self.servers.iter().map(|server| server.candidate(now, written));
@@ -255,7 +228,7 @@ impl Upstream {
         }
     }
 
-    fn nobody(&self, member: Member) -> LeaseError {
+    fn nobody(&self, member: Member) -> LeaseError<P> {
         let has_primary = self.servers.iter().any(|server| server.role() == Role::Primary);
         let is_alive = self.servers.iter().any(|server| server.is_up());
         match member {
@@ -280,12 +253,19 @@ impl Upstream {
 }
 
 /// What a server is looked for.
-#[derive(Clone, Copy)]
-struct Wanted<'w> {
+struct Wanted<'w, P: Protocol> {
     member: Member,
     /// What a replica should have executed.
-    written: Option<&'w GtidSet>,
+    written: Option<&'w P::Position>,
 }
+
+impl<P: Protocol> Clone for Wanted<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Protocol> Copy for Wanted<'_, P> {}
 
 /// The role that the configuration gives a server.
 fn given(role: config::Role) -> Option<Role> {

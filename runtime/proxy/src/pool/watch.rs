@@ -13,6 +13,7 @@ use super::election::{Claim, Election, News};
 use super::report::Report;
 use super::server::Server;
 use crate::locked;
+use crate::protocol::Protocol;
 use crate::route::Role;
 
 /// Probes do not follow each other faster than this.
@@ -57,7 +58,12 @@ impl Watch {
     }
 
     /// A server has answered a probe.
-    pub(super) fn heard(&self, servers: &[Arc<Server>], at: usize, report: &Report) {
+    pub(super) fn heard<P: Protocol>(
+        &self,
+        servers: &[Arc<Server<P>>],
+        at: usize,
+        report: &Report<P::Position>,
+    ) {
         let claim = Claim { writable: report.writable, follows: report.follows() };
         self.elect(servers, |election| election.heard(at, claim, Instant::now()));
         if let Some(server) = servers.get(at) {
@@ -68,14 +74,18 @@ impl Watch {
     }
 
     /// A server has not answered a probe.
-    pub(super) fn missed(&self, servers: &[Arc<Server>], at: usize) {
+    pub(super) fn missed<P: Protocol>(&self, servers: &[Arc<Server<P>>], at: usize) {
         let is_out = servers.get(at).is_some_and(|server| !server.is_up());
         self.elect(servers, |election| election.missed(at, is_out, Instant::now()));
         self.news.notify_waiters();
     }
 
     /// Roles change under the lock, so that no two servers have the one that is only given once.
-    fn elect(&self, servers: &[Arc<Server>], ask: impl FnOnce(&mut Election) -> Vec<News>) {
+    fn elect<P: Protocol>(
+        &self,
+        servers: &[Arc<Server<P>>],
+        ask: impl FnOnce(&mut Election) -> Vec<News>,
+    ) {
         let mut election = locked(&self.election);
         let news = ask(&mut election);
         let roles = || servers.iter().enumerate().map(|(at, server)| (server, election.role(at)));

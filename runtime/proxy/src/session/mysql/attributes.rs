@@ -108,14 +108,14 @@ impl Session {
         let sent = execute.types();
         let tells = sent.is_some();
         let types = sent.unwrap_or_else(|| statement.types.clone());
-        let is_news = known.types != types;
+        let is_news = known.told != types;
         let rewritten = (!capabilities.contains(NAMED) || is_news && !tells).then(|| {
             let mut argument = BytesMut::new();
             execute.encode(&mut argument, capabilities, is_news);
             argument
         });
         if is_news {
-            known.types.clone_from(&types);
+            known.told.clone_from(&types);
         }
         statement.types = types;
         let Some(argument) = rewritten else {

@@ -36,12 +36,12 @@ impl Session {
         if told && bulk.types != statement.types {
             statement.types = bulk.types.to_vec();
         }
-        if known.types == statement.types || told {
-            known.types.clone_from(&statement.types);
+        if known.told == statement.types || told {
+            known.told.clone_from(&statement.types);
             return Ok(Some(Outgoing::Frames(head)));
         }
         // The client has told the types on another connection; here they are new.
-        known.types.clone_from(&statement.types);
+        known.told.clone_from(&statement.types);
         let mut typed = BytesMut::new();
         BulkExecute { types: &statement.types, ..bulk }.encode(&mut typed);
         Ok(self.with_argument(head, &typed))

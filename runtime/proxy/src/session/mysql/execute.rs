@@ -25,7 +25,8 @@ use super::statement::{Asked, Outgoing, Packet, Tries};
 use super::trace::{Follows, Pin, Trace};
 use super::{End, Session};
 use crate::conn::Conn;
-use crate::pool::{LeaseError, Missed, ServerConn, ServerLost, Settings, write_command};
+use crate::pool::ServerLost;
+use crate::pool::mysql::{LeaseError, Missed, ServerConn, Settings, write_command};
 use crate::route::Place;
 
 /// The number of a statement in the argument of the commands about it.
@@ -489,10 +490,10 @@ impl Session {
         let types = statement.note_types(head.argument(&self.client.inbox));
         let connection = self.leases.at(place)?.leased.connection();
         let known = connection.statements.get(&statement.content)?;
-        if known.types == statement.types {
+        if known.told == statement.types {
             return Some(Outgoing::Frames(head));
         }
-        known.types.clone_from(&statement.types);
+        known.told.clone_from(&statement.types);
         let Types::Omitted { flag } = types else {
             return Some(Outgoing::Frames(head));
         };

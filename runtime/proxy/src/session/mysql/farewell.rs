@@ -4,13 +4,12 @@ use tidegate_mysql_wire::error_code::{
     CR_CONN_HOST, CR_SERVER_LOST, ER_CON_COUNT, ER_UNKNOWN, ErrorCode,
 };
 use tidegate_mysql_wire::packet::ErrPacket;
-use tidegate_mysql_wire::upstream::LoginError;
 use tidegate_telemetry::SessionFailure;
 use tidegate_wire::Violation;
 
 use super::End;
 use super::command::ClientLost;
-use crate::pool::{DialError, LeaseError};
+use crate::pool::mysql::{DialError, LeaseError};
 
 /// The client broke the protocol.
 pub(super) fn violation(violation: &Violation) -> ErrPacket {
@@ -42,10 +41,12 @@ pub(super) fn sequence(end: &End) -> u8 {
 
 /// No server could be had for a statement, or for the login.
 pub(super) fn lease(error: &LeaseError) -> ErrPacket {
+    if let LeaseError::Dial { source: DialError::Login(error), .. } = error
+        && let Some(refused) = error.refused()
+    {
+        return refused.clone();
+    }
     match error {
-        LeaseError::Dial { source: DialError::Login(LoginError::Refused(refused)), .. } => {
-            refused.clone()
-        }
         LeaseError::Exhausted { .. } | LeaseError::QueueFull { .. } => {
             ErrPacket::new(ER_CON_COUNT, format!("tidegate: {error}; raise pool.max or pool.wait"))
         }

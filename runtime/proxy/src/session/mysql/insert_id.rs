@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::Session;
-use crate::pool::{LAST_INSERT_ID, ServerLost};
+use crate::pool::ServerLost;
+use crate::pool::mysql::LAST_INSERT_ID;
 use crate::route::Place;
 
 /// The number of the row that the session has inserted last, as far as it has been asked for.

@@ -11,7 +11,7 @@ use super::command::Head;
 use super::statement::{Asked, Outgoing};
 use super::trace::Trace;
 use super::{End, Session};
-use crate::pool::Identity;
+use crate::pool::mysql::Identity;
 use crate::sessions::FIRST_ID;
 
 /// What to end.

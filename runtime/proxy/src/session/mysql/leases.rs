@@ -1,11 +1,10 @@
 //! The connections that a session holds: at most one to each server.
 
-use std::sync::Arc;
-
 use tidegate_hook::Target;
 use tidegate_mysql_wire::capabilities::Capabilities;
 
-use crate::pool::{Leased, Upstream};
+use crate::pool::mysql::{Leased, Mysql};
+use crate::protocol::Upstreams;
 use crate::route::Place;
 
 /// A connection that the session holds.
@@ -61,7 +60,7 @@ impl Leases {
     }
 
     /// The connection that may serve a target, if the session holds one.
-    pub(super) fn for_target(&self, target: Target, upstreams: &[Arc<Upstream>]) -> Option<Place> {
+    pub(super) fn for_target(&self, target: Target, upstreams: &Upstreams<Mysql>) -> Option<Place> {
         let upstream = upstreams.get(target.upstream)?;
         self.0.iter().map(|held| held.place).find(|place| {
             place.upstream == target.upstream && upstream.serves(target.member, place.server)

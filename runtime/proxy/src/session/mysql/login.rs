@@ -21,7 +21,7 @@ use tidegate_mysql_wire::error_code::{ER_CON_COUNT, ER_MUST_CHANGE_PASSWORD_LOGI
 use tidegate_mysql_wire::frame::{HEADER_LEN, Packet, Packets};
 use tidegate_mysql_wire::packet::{ErrPacket, NONCE_LEN};
 use tidegate_mysql_wire::status::StatusFlags;
-use tidegate_mysql_wire::upstream::{LoginError, is_mariadb};
+use tidegate_mysql_wire::upstream::is_mariadb;
 use tidegate_telemetry::{LoginResult, SessionFailure};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -30,11 +30,10 @@ use zeroize::Zeroize as _;
 
 use self::prove::{Proven, prove};
 use super::state::LASTING;
-use super::{Session, farewell, reply};
-use crate::auth::{is_denial, method};
+use super::{Listener, Session, farewell, reply};
+use crate::auth::mysql::{is_denial, method};
 use crate::conn::{Conn, Stream};
-use crate::listener::Listener;
-use crate::pool::{Borrower, DialError, Identity, LeaseError, Leased};
+use crate::pool::mysql::{Borrower, Mysql, DialError, Identity, LeaseError, Leased};
 use crate::route::Bonds;
 use crate::rsa::{PasswordKey, SharedKey};
 use crate::sessions::Sessions;
@@ -154,7 +153,7 @@ impl Entered {
         let (id, user) = (self.context.id, Arc::clone(&self.context.user));
         Session {
             listener: Arc::clone(listener),
-            listed: listener.open_sessions().add(id, user, Arc::clone(stop)),
+            listed: listener.open_sessions().add(id, user, (), Arc::clone(stop)),
             client,
             context: self.context,
             capabilities: self.capabilities,
@@ -310,12 +309,12 @@ async fn offer(listener: &Listener, client: &Conn, session: u64) -> Result<Offer
         false => SUPPORTED_BY_CLIENT_SIDE,
     };
     Ok(Offer {
-        server_version: config.server_version.clone().unwrap_or(version),
-        connection_id: Sessions::id(session),
+        server_version: listener.own().server_version.clone().unwrap_or(version),
+        connection_id: Sessions::<Mysql>::id(session),
         nonce: nonce::<NONCE_LEN>()?,
         long_nonce: nonce::<{ ed25519::NONCE_LEN }>()?,
-        capabilities: capabilities | compression(&config.compression),
-        method: method(config.default_auth),
+        capabilities: capabilities | compression(&listener.own().compression),
+        method: method(listener.own().default_auth),
         tls: match config.tls.as_ref().map(|tls| tls.mode) {
             None => ClientTls::Off,
             Some(tidegate_config::ClientTlsMode::Prefer) => ClientTls::Prefer,
@@ -450,9 +449,7 @@ async fn lease(
 /// What a server has said to a login that it refused.
 fn refused(error: &LeaseError) -> Option<&ErrPacket> {
     match error {
-        LeaseError::Dial { source: DialError::Login(LoginError::Refused(error)), .. } => {
-            Some(error)
-        }
+        LeaseError::Dial { source: DialError::Login(error), .. } => error.refused(),
         _ => None,
     }
 }

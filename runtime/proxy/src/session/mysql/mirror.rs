@@ -6,7 +6,7 @@ use tracing::debug;
 
 use super::Session;
 use super::statement::Asked;
-use crate::pool::Borrower;
+use crate::pool::mysql::Borrower;
 
 impl Session {
     /// Sends the copy in the background, if a plugin wants one. `text` is what is sent, whole.

@@ -50,11 +50,14 @@ use self::state::Counts;
 use self::trace::Trace;
 use self::written::AllWritten;
 use crate::conn::Conn;
-use crate::listener::{Counted, Listener};
-use crate::pool::{Identity, Settings};
+use crate::pool::mysql::Mysql;
+use crate::pool::mysql::{Identity, Settings};
 use crate::route::{Bonds, Place};
-use crate::sessions::Listed;
 use crate::stop::{Interrupted, Stop};
+
+type Counted = crate::listener::Counted<Mysql>;
+type Listed = crate::sessions::Listed<Mysql>;
+type Listener = crate::listener::Listener<Mysql>;
 
 /// Why a session has ended.
 #[derive(Debug, thiserror::Error)]

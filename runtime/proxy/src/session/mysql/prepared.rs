@@ -7,7 +7,8 @@ use tidegate_sql::Kind;
 
 use super::statement::Asked;
 use super::trace::{Follows, Trace};
-use crate::pool::{Content, Settings};
+use crate::pool::Content;
+use crate::pool::mysql::Settings;
 use crate::route::Place;
 
 /// A client that forgets to close its statements is stopped here.

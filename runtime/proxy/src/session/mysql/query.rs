@@ -12,7 +12,7 @@ use super::reply::Form;
 use super::statement::{Asked, Outgoing, Packet};
 use super::trace::{Follows, Trace, used};
 use super::{End, Session};
-use crate::pool::Entry;
+use crate::pool::mysql::Entry;
 
 impl Session {
     pub(super) async fn query(&mut self, mut head: Head) -> Result<(), End> {

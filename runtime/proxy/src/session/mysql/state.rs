@@ -13,7 +13,7 @@ use super::leases::Leases;
 use super::relay::Done;
 use super::statement::is_change;
 use super::trace::{Pin, Trace};
-use crate::pool::SettingsFull;
+use crate::pool::mysql::SettingsFull;
 use crate::route::Place;
 
 /// The flags that are not about one reply only: those that replies of our own carry too.

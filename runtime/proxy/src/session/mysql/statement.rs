@@ -22,7 +22,8 @@ use super::trace::{Follows, Reading, Trace, trace};
 use super::{End, Session, farewell, reply};
 use crate::conn::{Conn, Inbox};
 use crate::listener::Finished;
-use crate::pool::{Borrower, Identity, LeaseError, Missed, ServerLost, Settings, write_command};
+use crate::pool::ServerLost;
+use crate::pool::mysql::{Borrower, Identity, LeaseError, Missed, Settings, write_command};
 use crate::route::{Place, Route, route};
 
 /// How many connections may turn out to be of no use before a statement could be sent on one.

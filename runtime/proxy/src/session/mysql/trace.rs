@@ -8,7 +8,7 @@ use tidegate_sql::set::{Set, set};
 use tidegate_sql::{Dialect, Kind, Token, TokenKind, tokens};
 use tidegate_telemetry::PinReason;
 
-use crate::pool::{DATABASE, Entry};
+use crate::pool::mysql::{DATABASE, Entry};
 
 /// What a statement will have done to the session once the server has accepted it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

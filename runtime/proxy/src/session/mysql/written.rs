@@ -9,7 +9,7 @@ use tracing::debug;
 use super::Session;
 use super::leases::Held;
 use super::statement::is_change;
-use crate::pool::{LAST_TRANSACTIONS, LeaseError, Leased};
+use crate::pool::mysql::{LAST_TRANSACTIONS, LeaseError, Leased};
 use crate::route::Place;
 
 /// What the session has written to one upstream, as far as some replica may not have it yet.
@@ -73,7 +73,7 @@ impl Session {
         let Some(upstream) = upstreams.get(target.upstream).cloned() else {
             return self.place_at(target).await;
         };
-        let ReadAfterWrite::Gtid { wait } = upstream.read_after_write else {
+        let ReadAfterWrite::Position { wait } = upstream.read_after_write else {
             return self.place_at(primary).await;
         };
         let transactions = match self.transactions(primary).await? {

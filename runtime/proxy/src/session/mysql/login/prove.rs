@@ -6,17 +6,17 @@ use bytes::BytesMut;
 use tidegate_mysql_wire::downstream::{Accepted, Auth, Identified, Refusal, Unchecked};
 use tidegate_mysql_wire::error_code::ER_UNKNOWN;
 use tidegate_mysql_wire::packet::ErrPacket;
-use tidegate_mysql_wire::upstream::LoginError;
+use tidegate_mysql_wire::upstream::LoginError::Refused;
 use tidegate_telemetry::LoginResult;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
+use super::super::Listener;
 use super::{COLLATION, LoginFailure, Reader, SHAPING};
-use crate::auth::{Found, NotTaken, Unavailable};
-use crate::listener::Listener;
-use crate::pool::{DialError, Identity};
+use crate::auth::mysql::{Found, NotTaken, Unavailable};
+use crate::pool::mysql::{DialError, Identity, LoginError};
 use crate::rsa::SharedKey;
 
 /// A refusal comes so long after the proof that nobody learns from its time what was compared.
@@ -128,7 +128,7 @@ impl Proof<'_> {
         match checked {
             Ok(()) => Ok(Ok(unchecked.accept())),
             Err(NotTaken::Denied) => Ok(Err(unchecked.deny())),
-            Err(NotTaken::Failed(DialError::Login(LoginError::Refused(error)))) => {
+            Err(NotTaken::Failed(DialError::Login(LoginError::Wire(Refused(error))))) => {
                 Err(told(error, unchecked.sequence(), LoginResult::Denied))
             }
             Err(NotTaken::Failed(error)) => {

@@ -16,7 +16,8 @@ use super::decoys::Decoys;
 use super::host::rank;
 use super::{Found, Rules};
 use crate::locked;
-use crate::pool::{DialError, ServerLost, Upstream, service};
+use crate::pool::ServerLost;
+use crate::pool::mysql::{DialError, Upstream};
 use crate::route::Role;
 
 /// What was read is good for so long; a wrong password has it read again sooner.
@@ -126,12 +127,12 @@ impl ServerUsers {
     /// Asks the primary, or whoever there is: a replica may be late.
     async fn connect(&self) -> Result<Interrogator, Unavailable> {
         let account = self.upstream.account.as_ref().ok_or(Unavailable::NoAccount)?;
-        let (identity, credential) = service(account);
-        let mut servers: Vec<_> =
+                let mut servers: Vec<_> =
             self.upstream.servers.iter().filter(|server| server.is_up()).collect();
         servers.sort_by_key(|server| server.role() != Role::Primary);
         let mut failure = Unavailable::NoServer;
         for server in servers {
+            let (identity, credential) = server.service(account);
             match server.dial(&identity, &credential).await {
                 Ok(connection) => return Ok(Interrogator::new(connection)),
                 Err(error) => failure = error.into(),

@@ -6,7 +6,8 @@ use tidegate_mysql_wire::auth::{Flow, Verifier};
 use tidegate_mysql_wire::packet::ErrPacket;
 
 use super::super::account::Account;
-use crate::pool::{Rows, ServerConn, ServerLost};
+use crate::pool::ServerLost;
+use crate::pool::mysql::{Rows, ServerConn};
 
 /// Errors of a server that lacks a table or a column, or lets the account not read it.
 const LACKING: [u16; 5] = [1044, 1054, 1142, 1143, 1146];

@@ -21,7 +21,7 @@ impl Tracking {
         Self {
             state: upstream.pool.mode == PoolMode::Transaction,
             gtids: upstream.servers.len() > 1
-                && matches!(upstream.read_after_write, ReadAfterWrite::Gtid { .. }),
+                && matches!(upstream.read_after_write, ReadAfterWrite::Position { .. }),
         }
     }
 

@@ -5,7 +5,6 @@ use std::io;
 use std::time::Instant;
 
 use bytes::{BufMut, BytesMut};
-use thiserror::Error;
 use tidegate_hook::current_worker;
 use tidegate_mysql_wire::capabilities::Capabilities;
 use tidegate_mysql_wire::command::Command;
@@ -15,9 +14,11 @@ use tidegate_mysql_wire::packet::{ColumnDefinition, ErrPacket, QueryAttributes};
 use tidegate_mysql_wire::upstream::Session;
 use tidegate_wire::{Reader, Violation};
 
+use super::Statements;
 use super::settings::Settings;
-use super::statements::Statements;
 use crate::conn::Conn;
+use crate::pool::ServerLost;
+use crate::protocol::Connection;
 
 /// No packet of a server's reply to a command of our own is longer than this.
 const PACKET_MAX: usize = 1 << 20;
@@ -45,26 +46,12 @@ impl Table {
     }
 }
 
-/// The connection is of no more use.
-#[derive(Debug, Error)]
-pub(crate) enum ServerLost {
-    #[error("the connection to the server was lost: {0}")]
-    Io(#[from] io::Error),
-    #[error("the server broke the protocol: {0}")]
-    Violation(#[from] Violation),
-    #[error("the server closed the connection")]
-    Closed,
-    /// It is no fault of the server's.
-    #[error("the connection cannot be made as good as new")]
-    Unclean,
-}
-
 /// A logged-in connection.
 #[derive(Debug)]
 pub(crate) struct ServerConn {
     pub(crate) conn: Conn,
     pub(crate) session: Session,
-    pub(crate) born: Instant,
+    born: Instant,
     /// What has been said on it since it was new.
     pub(crate) heard: Settings,
     /// The prepared statements that the server knows on it.
@@ -89,14 +76,6 @@ impl ServerConn {
             tracking: None,
             home: current_worker(),
         }
-    }
-
-    /// Has the socket watched by the runtime of this worker; `false` if that cannot be done.
-    pub(crate) fn settle_here(&mut self) -> bool {
-        let here = current_worker();
-        let settled = self.home == here || self.conn.settle_here().is_ok();
-        self.home = here;
-        settled
     }
 
     /// Has the server tell changes of the session, if it can.
@@ -241,6 +220,28 @@ impl ServerConn {
         let payload = BytesMut::from(&self.conn.inbox.as_slice()[HEADER_LEN..HEADER_LEN + len]);
         self.conn.inbox.consume(HEADER_LEN + len);
         Ok(payload)
+    }
+}
+
+impl Connection for ServerConn {
+    fn conn(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    fn home(&mut self) -> &mut usize {
+        &mut self.home
+    }
+
+    fn born(&self) -> Instant {
+        self.born
+    }
+
+    fn state(&self) -> u64 {
+        self.heard.fingerprint()
+    }
+
+    fn version(&self) -> &str {
+        &self.session.server_version
     }
 }
 

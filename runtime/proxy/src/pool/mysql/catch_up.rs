@@ -7,8 +7,8 @@ use tidegate_mysql_wire::gtid::GtidSet;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::server::Leased;
-use super::server_conn::ServerLost;
+use super::ServerConn;
+use crate::pool::ServerLost;
 
 /// Answers what a server has executed: MySQL, MariaDB.
 pub(crate) const LAST_TRANSACTIONS: [&str; 2] =
@@ -17,36 +17,23 @@ pub(crate) const LAST_TRANSACTIONS: [&str; 2] =
 /// The server keeps the time; so much later than that, it is not going to answer.
 const GRACE: Duration = Duration::from_secs(1);
 
-impl Leased {
-    /// Whether the server has executed these transactions, or does so in time.
-    ///
-    /// # Errors
-    /// The connection is of no more use.
-    pub(crate) async fn catch_up(
-        &mut self,
-        written: &GtidSet,
-        limit: Duration,
-    ) -> Result<bool, ServerLost> {
-        if self.server().standing.has_executed(written) {
-            return Ok(true);
+/// Whether the server has executed these transactions, or does so in time.
+///
+/// # Errors
+/// The connection is of no more use.
+pub(super) async fn catch_up(
+    connection: &mut ServerConn,
+    written: &GtidSet,
+    limit: Duration,
+) -> Result<bool, ServerLost> {
+    let question = question(written, limit);
+    let answer = timeout(limit + GRACE, connection.query(&question)).await;
+    match answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
+        Ok(rows) => Ok(rows.first().and_then(|row| row.first()?.as_deref()) == Some(b"0")),
+        Err(refusal) => {
+            debug!("cannot wait for transactions: {refusal}");
+            Ok(false)
         }
-        if limit.is_zero() {
-            return Ok(false);
-        }
-        let question = question(written, limit);
-        let answer = timeout(limit + GRACE, self.connection().query(&question)).await;
-        let has_reached = match answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
-            Ok(rows) => rows.first().and_then(|row| row.first()?.as_deref()) == Some(b"0"),
-            Err(refusal) => {
-                let server = &*self.server().address;
-                debug!(server, "cannot wait for transactions: {refusal}");
-                false
-            }
-        };
-        if has_reached {
-            self.server().standing.has_reached(written);
-        }
-        Ok(has_reached)
     }
 }
 

@@ -1,0 +1,279 @@
+//! Following what a server says.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tidegate_postgres_wire::message::ErrorResponse;
+use tidegate_postgres_wire::relay::{Answer, Reached, Request};
+use tidegate_postgres_wire::sqlstate::{READ_ONLY_SQL_TRANSACTION, SqlState};
+use tidegate_wire::Violation;
+use tokio::time::Instant;
+
+use super::prepared::Statement;
+use super::statement::Asked;
+use super::{Answers, End, Session};
+use crate::pool::Content;
+use crate::route::Place;
+
+/// What a server says of a plan whose result is another one since it was made.
+const FEATURE_NOT_SUPPORTED: SqlState = SqlState(*b"0A000");
+
+/// More than this of a reply is not kept back.
+const HELD_MAX: usize = 16 << 10;
+
+/// Statements whose end the same `ReadyForQuery` tells.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    pub(super) asked: Vec<Asked>,
+    /// The request that it answers was sent.
+    pub(super) closed: bool,
+}
+
+/// A statement that was prepared, without the server having said so yet.
+#[derive(Debug)]
+struct Unconfirmed {
+    /// Its request's number among all that were sent.
+    request: u64,
+    name: Box<[u8]>,
+    statement: Arc<Statement>,
+}
+
+/// What may be sent again to another server.
+#[derive(Debug)]
+pub(super) struct Retry {
+    /// As the client sent it.
+    pub(super) requests: Bytes,
+    pub(super) digests: Vec<u64>,
+}
+
+/// What is known of the requests that are on their way.
+#[derive(Debug, Default)]
+pub(super) struct Owed {
+    pub(super) groups: VecDeque<Group>,
+    pub(super) answers: Answers,
+    unconfirmed: Vec<Unconfirmed>,
+    /// So many requests have been sent, or are ours to answer.
+    sent: u64,
+    /// What is told in the place of the error of this request.
+    substitute: Option<(u64, ErrorResponse)>,
+    pub(super) retry: Option<Retry>,
+    /// tidegate ends what runs at this time.
+    deadline: Option<Instant>,
+    /// It has.
+    pub(super) ended: bool,
+    /// What the client sends is passed over until its `Sync`.
+    pub(super) skipping: bool,
+}
+
+impl Owed {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The time is over for what runs.
+    pub(super) fn end(&mut self) {
+        self.deadline = None;
+        self.ended = true;
+    }
+
+    /// The group that the next request belongs to.
+    pub(super) fn group(&mut self) -> &mut Group {
+        if self.groups.back().is_none_or(|group| group.closed) {
+            self.groups.push_back(Group::default());
+        }
+        let last = self.groups.len() - 1;
+        &mut self.groups[last]
+    }
+
+    /// A statement is carried out, which may take so long.
+    pub(super) fn begin(&mut self, asked: Asked) {
+        if let Some(limit) = asked.verdict.timeout {
+            self.deadline = Some(Instant::now() + limit);
+        }
+        self.group().asked.push(asked);
+    }
+}
+
+impl Session {
+    /// Sends a request to the connection, or holds it back to be answered with `answer`. Whether there
+    /// will be an answer: behind an error there is none.
+    pub(super) fn expect(
+        &mut self,
+        place: Place,
+        request: Request,
+        answer: Answer,
+    ) -> Result<bool, Violation> {
+        let Some(held) = self.leases.at(place) else { return Ok(false) };
+        held.used = true;
+        let scanner = &mut held.leased.connection().scanner;
+        let before = scanner.owed();
+        scanner.expect(request, answer)?;
+        let is_owed = scanner.owed() > before;
+        self.owed.sent += u64::from(is_owed);
+        self.active = Some(place);
+        Ok(is_owed)
+    }
+
+    /// As [`Self::expect`], of what is answered here.
+    pub(super) fn answer_in_turn(
+        &mut self,
+        place: Place,
+        request: Request,
+        answer: BytesMut,
+    ) -> Result<(), Violation> {
+        if self.expect(place, request, Answer::Ours)? {
+            self.owed.answers.push_back(answer);
+        }
+        Ok(())
+    }
+
+    /// The request that was sent last prepares this statement.
+    pub(super) fn unconfirmed(&mut self, name: &[u8], statement: &Arc<Statement>) {
+        let request = self.owed.sent.saturating_sub(1);
+        let statement = Arc::clone(statement);
+        self.owed.unconfirmed.push(Unconfirmed { request, name: name.into(), statement });
+    }
+
+    /// The request that was sent last will fail; this is why.
+    pub(super) fn substitute(&mut self, error: ErrorResponse) {
+        self.owed.substitute = Some((self.owed.sent.saturating_sub(1), error));
+    }
+
+    /// Takes note of what has come from the server. `true`: there may be room for more requests.
+    pub(super) async fn follow(&mut self) -> Result<bool, End> {
+        loop {
+            let Some(place) = self.active else { return Ok(false) };
+            let Some(held) = self.leases.at(place) else {
+                self.active = None;
+                return Ok(false);
+            };
+            let connection = held.leased.connection();
+            let bytes = connection.conn.inbox.as_slice().get(self.pipe.forward..);
+            let scan = match connection.scanner.scan(bytes.unwrap_or_default()) {
+                Ok(scan) => scan,
+                Err(violation) => {
+                    let why = format!("the server broke the protocol: {violation}");
+                    Box::pin(self.lost(&why)).await?;
+                    return Ok(true);
+                }
+            };
+            self.pipe.forward += scan.forward;
+            let changes = connection.scanner.take_changes();
+            for status in changes.iter() {
+                connection.shown.set(&status)?;
+                self.told.set(&status)?;
+            }
+            match scan.reached {
+                Reached::More => {
+                    self.let_go();
+                    return Ok(false);
+                }
+                Reached::Drop(count) => {
+                    self.pipe.stage(&mut connection.conn);
+                    connection.conn.inbox.consume(count);
+                }
+                Reached::Ours(_) => {
+                    self.pipe.stage(&mut connection.conn);
+                    connection.scanner.answered();
+                    if let Some(answer) = self.owed.answers.pop_front() {
+                        self.pipe.to_client.extend_from_slice(&answer);
+                    }
+                }
+                Reached::Error(error) => {
+                    if self.failed(place, error) {
+                        Box::pin(self.try_again(place)).await?;
+                        return Ok(true);
+                    }
+                }
+                Reached::CopyIn | Reached::CopyBoth => self.pipe.held = false,
+                Reached::Ready => self.settle(place),
+                Reached::Answered => return Box::pin(self.rest(place)).await,
+            }
+        }
+    }
+
+    /// What was kept back need not be any longer, or is too much.
+    fn let_go(&mut self) {
+        let kept = self.pipe.forward + self.pipe.to_client.len();
+        if self.pipe.held && kept > HELD_MAX {
+            self.pipe.held = false;
+            self.owed.retry = None;
+        }
+    }
+
+    /// A request has failed. `true`: it is tried again elsewhere, and the client hears nothing.
+    fn failed(&mut self, place: Place, error: SqlState) -> bool {
+        let Some(held) = self.leases.at(place) else { return false };
+        let connection = held.leased.connection();
+        let owed = u64::try_from(connection.scanner.owed()).unwrap_or_default();
+        let failing = self.owed.sent.saturating_sub(owed);
+        if error == READ_ONLY_SQL_TRANSACTION && self.pipe.held && self.owed.retry.is_some() {
+            return true;
+        }
+        // What the client holds prepared is still there, but not what is known of it here.
+        if error == FEATURE_NOT_SUPPORTED {
+            held.leased.server().schema_changed();
+        }
+        let connection = held.leased.connection();
+        for Unconfirmed { request, name, statement } in self.owed.unconfirmed.drain(..) {
+            forget(connection, &statement.content);
+            let is_it = |known: &Arc<Statement>| Arc::ptr_eq(known, &statement);
+            if request >= failing && self.prepared.get(&name).is_some_and(is_it) {
+                self.prepared.remove(&name);
+            }
+        }
+        if let Some((request, error)) = self.owed.substitute.take_if(|(at, _)| *at == failing) {
+            debug_assert!(request == failing);
+            connection.scanner.drop_error();
+            self.pipe.stage(&mut connection.conn);
+            error.encode(&mut self.pipe.to_client);
+        }
+        false
+    }
+
+    /// All statements that were prepared up to here are known to be.
+    pub(super) fn confirm(&mut self, place: Place) {
+        let Some(held) = self.leases.at(place) else { return };
+        let owed = u64::try_from(held.leased.connection().scanner.owed()).unwrap_or_default();
+        let done = self.owed.sent.saturating_sub(owed);
+        self.owed.unconfirmed.retain(|unconfirmed| unconfirmed.request >= done);
+        // Behind an error nobody answers what was still to come before its `Sync`.
+        let ours = held.leased.connection().scanner.owed_by_us();
+        while self.owed.answers.len() > ours {
+            self.owed.answers.pop_front();
+        }
+        if owed == 0 {
+            self.owed.deadline = None;
+            self.owed.substitute = None;
+        }
+    }
+
+    /// Nothing is owed by anybody any more.
+    pub(super) fn owes_nothing(&mut self) {
+        let skipping = self.owed.skipping;
+        self.owed = Owed { skipping, ..Owed::default() };
+        self.pipe.held = false;
+    }
+
+    /// Has everything undone that the requests did which are tried again.
+    pub(super) fn undo_unconfirmed(&mut self, place: Place) {
+        let Some(held) = self.leases.at(place) else { return };
+        let connection = held.leased.connection();
+        for Unconfirmed { name, statement, .. } in self.owed.unconfirmed.drain(..) {
+            forget(connection, &statement.content);
+            self.prepared.remove(&name);
+        }
+    }
+}
+
+/// A statement that the server may not know after all.
+fn forget(connection: &mut crate::pool::postgres::ServerConn, content: &Content) {
+    if let Some(id) = connection.statements.remove(content) {
+        connection.close_statements(&[id]);
+    }
+}
