@@ -42,6 +42,7 @@ mod functions;
 mod kind;
 mod lexer;
 mod normal;
+pub mod postgres;
 pub mod set;
 
 pub use digest::{Analysis, analyze, digest_text};
