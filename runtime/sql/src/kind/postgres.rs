@@ -42,11 +42,11 @@ fn first_kind(text: &[u8]) -> Kind {
     }
 }
 
-/// The first token that is neither a comment nor an opening parenthesis, nor the end of an empty
-/// statement.
+/// The first token of the first statement that is neither a comment nor an opening parenthesis.
 fn first_code(lexer: &mut Lexer<'_, Postgres>) -> Option<Lexeme> {
     loop {
         let lexeme = lexer.next_code()?;
+        // Empty statements are passed over.
         if !matches!(lexeme.packed, OPEN | SEMICOLON) {
             return Some(lexeme);
         }
@@ -162,7 +162,9 @@ fn copy(lexer: &mut Lexer<'_, Postgres>) -> Kind {
 
 /// `EXPLAIN` shows a plan, unless told to run the statement.
 fn explain(lexer: &mut Lexer<'_, Postgres>) -> Kind {
-    let Some(next) = lexer.next_code() else { return Kind::Unknown };
+    let Some(next) = lexer.next_code().filter(|next| next.packed != SEMICOLON) else {
+        return Kind::Unknown;
+    };
     let mut run = matches!(next.packed, ANALYZE | ANALYSE);
     if next.packed == OPEN {
         let mut options = lexer.clone();
@@ -190,7 +192,7 @@ fn explain_options(lexer: &mut Lexer<'_, Postgres>) -> Option<bool> {
         let lexeme = lexer.next_code()?;
         match (lexeme.kind, lexeme.packed) {
             (TokenKind::Word, SELECT | WITH | VALUES | TABLE) => return None,
-            (TokenKind::Punctuation, OPEN) => return None,
+            (TokenKind::Punctuation, OPEN | SEMICOLON) => return None,
             (TokenKind::Punctuation, CLOSING) => return Some(run | analyze),
             (TokenKind::Punctuation, COMMA) => {
                 run |= std::mem::take(&mut analyze);
@@ -204,9 +206,19 @@ fn explain_options(lexer: &mut Lexer<'_, Postgres>) -> Option<bool> {
     }
 }
 
+/// The first token of a statement inside another one that is no opening parenthesis.
+fn behind_parentheses(lexer: &mut Lexer<'_, Postgres>) -> Option<Lexeme> {
+    loop {
+        let lexeme = lexer.next_code()?;
+        if lexeme.packed != OPEN {
+            return Some(lexeme);
+        }
+    }
+}
+
 /// The kind of a statement inside another one, which runs it.
 fn read_or_write(lexer: &mut Lexer<'_, Postgres>) -> Kind {
-    let Some(first) = first_code(lexer) else { return Kind::Unknown };
+    let Some(first) = behind_parentheses(lexer) else { return Kind::Unknown };
     match first.packed {
         SELECT | TABLE | VALUES | INSERT | UPDATE | DELETE | MERGE | WITH | CREATE | REFRESH
         | DECLARE => verb(lexer, &first),
