@@ -101,6 +101,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_a_comment_depends_on_the_dialect() {
+        for (text, expected) in [
+            ("SELECT 1 --tidegate: route=primary", true),
+            ("SELECT 1 /* tidegate: route=primary /* c */ */", true),
+            ("SELECT 1 /* c /* tidegate: route=primary */ */", false),
+            ("SELECT 1 # tidegate: route=primary", false),
+            ("SELECT $$ /* tidegate: route=primary */ $$", false),
+            ("SELECT E'\\' -- tidegate: route=primary'", false),
+        ] {
+            let found = hint(text.as_bytes(), Dialect::Postgres, "route");
+            assert_eq!(found, expected.then_some("primary"), "{text}");
+        }
+    }
+
+    #[test]
     fn keys_are_told_apart_and_a_value_may_be_empty() {
         let text = b"/* tidegate: a=1 b=x=y c= */ SELECT 1 -- tidegate: d=2";
         let found: Vec<_> = hints(text, Dialect::Mysql).collect();

@@ -2,8 +2,8 @@
 
 use crate::Dialect;
 use crate::chunk;
-use crate::kind::{Kind, classify};
-use crate::lexer::{Frequent, Lexer, TokenKind};
+use crate::kind::{self, Kind};
+use crate::lexer::{Frequent, Lexer, Mysql, Postgres, Syntax, TokenKind};
 use crate::normal::{Edge, Normal, Step, Write};
 
 /// What one pass over a statement tells.
@@ -23,17 +23,48 @@ pub struct Analysis {
 
 /// Classifies and digests a text. Nothing in it is an error.
 #[must_use]
-pub fn analyze(text: &[u8], _dialect: Dialect) -> Analysis {
-    let (hash, multiple) = normalise(text, Hash::new());
-    Analysis { kind: classify(text), digest: hash.finish(), multiple }
+#[inline]
+pub fn analyze(text: &[u8], dialect: Dialect) -> Analysis {
+    match dialect {
+        Dialect::Mysql => analyze_mysql(text),
+        Dialect::Postgres => analyze_postgres(text),
+    }
+}
+
+// Each has the registers to itself.
+
+#[inline(never)]
+fn analyze_mysql(text: &[u8]) -> Analysis {
+    let (hash, seen) = normalise::<Mysql, _>(text, Hash::new());
+    Analysis { kind: kind::classify(text), digest: hash.finish(), multiple: seen.multiple }
+}
+
+#[inline(never)]
+fn analyze_postgres(text: &[u8]) -> Analysis {
+    let (hash, seen) = normalise::<Postgres, _>(text, Hash::new());
+    let kind = kind::postgres::classify(text, seen.into);
+    Analysis { kind, digest: hash.finish(), multiple: seen.multiple }
 }
 
 /// The normal form that the digest stands for, made to be read: words in lower case, one space
 /// between tokens where one belongs. Never longer than twice the text, give or take a word.
 #[must_use]
-pub fn digest_text(text: &[u8], _dialect: Dialect) -> String {
-    normalise(text, Text::default()).0.finish()
+pub fn digest_text(text: &[u8], dialect: Dialect) -> String {
+    let (text, _) = match dialect {
+        Dialect::Mysql => normalise::<Mysql, _>(text, Text::default()),
+        Dialect::Postgres => normalise::<Postgres, _>(text, Text::default()),
+    };
+    text.finish()
 }
+
+/// What was seen on the way through a text.
+struct Seen {
+    multiple: bool,
+    /// The word `INTO`, where the dialect makes it matter.
+    into: bool,
+}
+
+const INTO: u64 = chunk::key("into");
 
 /// Where the normal form is written to.
 trait Output {
@@ -47,14 +78,16 @@ trait Output {
 }
 
 #[inline(always)]
-fn normalise<O: Output>(text: &[u8], mut output: O) -> (O, bool) {
-    let mut lexer = Lexer::new(text);
+fn normalise<S: Syntax, O: Output>(text: &[u8], mut output: O) -> (O, Seen) {
+    let mut lexer = Lexer::<S>::new(text);
     let mut normal = Normal::new();
+    let mut into = false;
     loop {
         if normal.is_plain() {
-            write_plain(&mut lexer, &mut normal, &mut output);
+            into |= write_plain(&mut lexer, &mut normal, &mut output);
         }
         let Some(lexeme) = lexer.next() else { break };
+        into |= S::SELECT_INTO_WRITES && lexeme.packed == INTO;
         write(&mut output, normal.step(lexeme.kind, lexeme.packed), |output| match lexeme.kind {
             TokenKind::Word => output.word(lexeme.packed, lexer.bytes(&lexeme)),
             TokenKind::Punctuation => output.punctuation(lexeme.byte()),
@@ -66,24 +99,35 @@ fn normalise<O: Output>(text: &[u8], mut output: O) -> (O, bool) {
     }
     let (step, multiple) = normal.finish();
     write(&mut output, step, |_| {});
-    (output, multiple)
+    (output, Seen { multiple, into })
 }
 
-/// Writes tokens as they are, until one comes that is not frequent or to which a rule may apply.
+/// Writes tokens as they are, until one comes that is not frequent or to which a rule may apply. Tells
+/// of `INTO` as [`Seen`] does.
 #[inline(always)]
-fn write_plain<O: Output>(lexer: &mut Lexer<'_>, normal: &mut Normal, output: &mut O) {
+fn write_plain<S: Syntax, O: Output>(
+    lexer: &mut Lexer<'_, S>,
+    normal: &mut Normal,
+    output: &mut O,
+) -> bool {
+    let mut into = false;
     while let Some(token) = lexer.frequent() {
         if !normal.plain_step(&token) {
-            return lexer.unread_byte();
+            lexer.unread_byte();
+            break;
         }
         match token {
-            Frequent::Word(word) => output.word(word.packed, lexer.bytes(&word)),
+            Frequent::Word(word) => {
+                into |= S::SELECT_INTO_WRITES && word.packed == INTO;
+                output.word(word.packed, lexer.bytes(&word));
+            }
             Frequent::Operator(byte) => output.punctuation(byte),
             Frequent::Literal => output.punctuation(b'?'),
             Frequent::Open => output.punctuation(b'('),
             Frequent::Close => output.punctuation(b')'),
         }
     }
+    into
 }
 
 #[inline(always)]
@@ -219,7 +263,8 @@ impl Text {
         let Some(&last) = self.bytes.last() else {
             return;
         };
-        let tight = matches!(last, b' ' | b'(' | b'.') || matches!(next, b')' | b',' | b';' | b'.');
+        let tight = matches!(last, b' ' | b'(' | b'[' | b'.')
+            || matches!(next, b')' | b'[' | b']' | b',' | b';' | b'.');
         let operator = matches!(
             (last, next),
             (b'<' | b'>' | b'!' | b':', b'=')
@@ -227,6 +272,11 @@ impl Text {
                 | (b'<', b'<')
                 | (b'|', b'|')
                 | (b'&', b'&')
+                | (b':', b':')
+                | (b'@' | b'#', b'>')
+                | (b'<' | b'@', b'@')
+                | (b'!' | b'~', b'~')
+                | (b'~', b'*')
         );
         if !tight && !operator {
             self.bytes.push(b' ');

@@ -3,6 +3,8 @@
 //!
 //! Read off the tokens, and on the safe side: a word that might do harm counts as doing it.
 
+mod postgres;
+
 use std::ops::BitOr;
 
 use crate::functions::{self, FunctionClass};
@@ -17,12 +19,12 @@ impl Effects {
     pub const LOCKS: Self = Self(1);
     /// Holds a verb that changes rows somewhere, also inside a `WITH` or behind `EXPLAIN ANALYZE`.
     pub const WRITES: Self = Self(1 << 1);
-    /// `SELECT … INTO` a variable or a file.
+    /// `SELECT … INTO` a variable or a file; in PostgreSQL a table.
     pub const INTO: Self = Self(1 << 2);
     /// Reads or sets a variable of the session: `@name`, `:=`. With [`Self::SETS_VARIABLE`] if it may
     /// set one.
     pub const USER_VARIABLE: Self = Self(1 << 3);
-    /// `GET_LOCK()` and its kin: locks that belong to the connection.
+    /// `GET_LOCK()`, `pg_advisory_lock()` and their kin: locks that belong to the connection.
     pub const NAMED_LOCK: Self = Self(1 << 4);
     /// `LOCK TABLES`, `UNLOCK TABLES`, `FLUSH TABLES WITH READ LOCK`, `HANDLER`.
     pub const TABLE_LOCK: Self = Self(1 << 5);
@@ -30,25 +32,48 @@ impl Effects {
     pub const TEMPORARY_TABLE: Self = Self(1 << 6);
     /// `PREPARE`, `EXECUTE`, `DEALLOCATE`: statements that have a name on the connection.
     pub const SQL_PREPARE: Self = Self(1 << 7);
-    /// `SET` or `USE`, as the statement or as one of several.
+    /// `SET` or `USE`, as the statement or as one of several; in PostgreSQL also `RESET` and `DISCARD`.
     pub const SESSION_STATE: Self = Self(1 << 8);
     /// `FOUND_ROWS()`, `@@warning_count`, `SHOW WARNINGS`: depends on the statement before it on the
     /// same connection, or is about to be asked for.
     pub const DIAGNOSTICS: Self = Self(1 << 9);
-    /// Calls a function that is known to do something: `SLEEP()`, `NEXTVAL()`, `UUID_SHORT()`.
+    /// Calls a function that is known to do something: `SLEEP()`, `NEXTVAL()`, `UUID_SHORT()`,
+    /// `pg_notify()`; or that tells of this very connection: `CONNECTION_ID()`, `pg_backend_pid()`.
     pub const FUNCTION_ACTS: Self = Self(1 << 10);
-    /// Calls a function that is not known, such as a stored one, which may do anything.
+    /// Calls a function that is not known, such as a stored one, which may do anything. In PostgreSQL
+    /// also what the server itself calls volatile, such as `random()`.
     pub const FUNCTION_UNKNOWN: Self = Self(1 << 11);
     /// Reads a system variable, which may differ between servers and connections.
     pub const SYSTEM_VARIABLE: Self = Self(1 << 12);
 
-    /// `LAST_INSERT_ID()`, `@@identity`: depends on the last insertion on the same connection.
+    /// `LAST_INSERT_ID()`, `@@identity`, `currval()`, `lastval()`: depends on the last insertion on the
+    /// same connection.
     pub const LAST_INSERT_ID: Self = Self(1 << 13);
 
     /// Sets a variable of the session, for all that can be seen: `:=`, `INTO @name`, `CALL p(@name)`.
     pub const SETS_VARIABLE: Self = Self(1 << 14);
-    /// `XA`: a transaction that is not ended by `COMMIT`.
+    /// `XA`: a transaction that is not ended by `COMMIT`. In PostgreSQL `PREPARE TRANSACTION`, and what
+    /// settles one that is prepared.
     pub const XA: Self = Self(1 << 15);
+
+    // What only PostgreSQL has.
+
+    /// `LOCK`, `pg_advisory_xact_lock()` and its kin: locks that the end of the transaction lets go.
+    pub const TRANSACTION_LOCK: Self = Self(1 << 16);
+    /// `LISTEN`, `UNLISTEN`: what the connection is told of.
+    pub const LISTEN: Self = Self(1 << 17);
+    /// `DECLARE`, `FETCH`, `MOVE`, `CLOSE`: a cursor, which lasts as long as its transaction.
+    pub const CURSOR: Self = Self(1 << 18);
+    /// `DECLARE … WITH HOLD`: a cursor that outlives its transaction. With [`Self::CURSOR`].
+    pub const HELD_CURSOR: Self = Self(1 << 19);
+    /// `COPY`, in either direction: rows travel in messages of their own, or the server reads or
+    /// writes a file.
+    pub const COPY: Self = Self(1 << 20);
+    /// `LOAD`: code that is loaded into the process of this connection.
+    pub const LOADS_LIBRARY: Self = Self(1 << 21);
+    /// `set_config()`, `setseed()`: changes the session by a function, so that no `SET` tells of it. A
+    /// `set_config()` whose last argument is the word `true` lasts for the transaction and is not meant.
+    pub const SESSION_FUNCTION: Self = Self(1 << 22);
 
     /// No effect at all.
     #[must_use]
@@ -98,9 +123,16 @@ impl BitOr for Effects {
 /// ```
 #[must_use]
 pub fn effects(text: &[u8], dialect: Dialect) -> Effects {
+    match dialect {
+        Dialect::Mysql => mysql(text),
+        Dialect::Postgres => postgres::effects(text),
+    }
+}
+
+fn mysql(text: &[u8]) -> Effects {
     let mut found = Effects::default();
     let mut reader = Reader::default();
-    for token in tokens(text, dialect) {
+    for token in tokens(text, Dialect::Mysql) {
         if token.kind != TokenKind::Comment {
             found.insert(reader.read(token));
         }
@@ -233,7 +265,7 @@ fn function(name: &[u8], before: &[u8]) -> Effects {
     if before.eq_ignore_ascii_case(b"INTO") || before.eq_ignore_ascii_case(b"TABLE") {
         return Effects::default();
     }
-    match functions::class(upper(name).as_slice()) {
+    match functions::mysql::class(upper(name).as_slice()) {
         FunctionClass::Harmless => Effects::default(),
         FunctionClass::NamedLock => Effects::NAMED_LOCK,
         FunctionClass::Diagnostics => Effects::DIAGNOSTICS,

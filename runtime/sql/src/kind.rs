@@ -2,7 +2,7 @@
 //! one only announces what follows.
 
 use crate::chunk::{self, key};
-use crate::lexer::{Lexeme, Lexer, TokenKind};
+use crate::lexer::{Lexeme, Lexer, Mysql, TokenKind};
 
 /// What a statement does, as far as its first words tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -10,18 +10,22 @@ pub enum Kind {
     /// `SELECT`, `TABLE`, `VALUES`, in parentheses and behind `WITH` too. Reads by its first word
     /// only: what else it may do, such as locking rows, is told by [`crate::effects`].
     Read,
-    /// Changes rows: `INSERT`, `UPDATE`, `DELETE`, `REPLACE`, `LOAD`, also behind `WITH`.
+    /// Changes rows: `INSERT`, `UPDATE`, `DELETE`, `REPLACE`, `LOAD`, also behind `WITH`. In PostgreSQL
+    /// also `MERGE`, `COPY … FROM`, `NOTIFY`, a `WITH` in which something writes, and what settles a
+    /// prepared transaction.
     Write,
-    /// Changes what is stored beside rows, and ends an open transaction: `CREATE`, `ALTER`, `DROP`,
-    /// `GRANT`, `ANALYZE TABLE`, …
+    /// Changes what is stored beside rows: `CREATE`, `ALTER`, `DROP`, `GRANT`, `ANALYZE TABLE`, … In
+    /// MySQL it ends an open transaction. In PostgreSQL `SELECT … INTO` is of this kind too.
     Ddl,
     /// Opens a transaction.
     Begin,
+    /// Ends a transaction: `COMMIT`; in PostgreSQL `END` and `PREPARE TRANSACTION` too.
     Commit,
     /// Ends a transaction; `ROLLBACK TO` a savepoint does not.
     Rollback,
     /// Changes what the session carries: `SET`, `USE`, `PREPARE`, `LOCK TABLES`, `HANDLER`,
-    /// `SAVEPOINT` and what leads back to one, `XA END` and `XA PREPARE`.
+    /// `SAVEPOINT` and what leads back to one, `XA END` and `XA PREPARE`. In PostgreSQL also `RESET`,
+    /// `DISCARD`, `LISTEN`, `LOAD`, `LOCK`, and cursors: `DECLARE`, `FETCH`, `MOVE`, `CLOSE`.
     SessionState,
     /// Runs code whose effects the text does not tell: `CALL`, `DO`.
     Call,
@@ -43,6 +47,8 @@ macro_rules! keys {
         $(const $name: u64 = key($word);)+
     };
 }
+
+pub(crate) mod postgres;
 
 keys! {
     ALL = "all", ALTER = "alter", ANALYZE = "analyze", BACKUP = "backup", BEGIN = "begin",
@@ -77,7 +83,7 @@ pub(crate) fn classify(text: &[u8]) -> Kind {
 }
 
 /// The first token that is neither a comment nor an opening parenthesis.
-fn first_code(lexer: &mut Lexer<'_>) -> Option<Lexeme> {
+fn first_code(lexer: &mut Lexer<'_, Mysql>) -> Option<Lexeme> {
     loop {
         let lexeme = lexer.next_code()?;
         if lexeme.packed != u64::from(b'(') {
@@ -88,7 +94,7 @@ fn first_code(lexer: &mut Lexer<'_>) -> Option<Lexeme> {
 
 /// A statement inside `/*! … */`, where nothing stands outside; else it depends on the server's
 /// version what the statement is.
-fn conditional(mut lexer: Lexer<'_>) -> Kind {
+fn conditional(mut lexer: Lexer<'_, Mysql>) -> Kind {
     let kind = match first_code(&mut lexer) {
         Some(first) if first.kind == TokenKind::Word => verb(&mut lexer.clone(), &first),
         _ => Kind::Unknown,
@@ -103,7 +109,7 @@ fn conditional(mut lexer: Lexer<'_>) -> Kind {
 }
 
 /// What the word that a statement starts with says of it.
-fn verb(lexer: &mut Lexer<'_>, word: &Lexeme) -> Kind {
+fn verb(lexer: &mut Lexer<'_, Mysql>, word: &Lexeme) -> Kind {
     match word.packed {
         0 => long_verb(lexer, word),
         SELECT | TABLE | VALUES => Kind::Read,
@@ -130,7 +136,7 @@ fn verb(lexer: &mut Lexer<'_>, word: &Lexeme) -> Kind {
 }
 
 /// The same for words of eight letters and more, which the lexer does not pack.
-fn long_verb(lexer: &mut Lexer<'_>, word: &Lexeme) -> Kind {
+fn long_verb(lexer: &mut Lexer<'_, Mysql>, word: &Lexeme) -> Kind {
     let bytes = lexer.bytes(word);
     let is = |name: &str| bytes.eq_ignore_ascii_case(name.as_bytes());
     match () {
@@ -144,14 +150,14 @@ fn long_verb(lexer: &mut Lexer<'_>, word: &Lexeme) -> Kind {
 }
 
 /// The next token, packed; 0 if it is no short word or there is none.
-fn next_word(lexer: &mut Lexer<'_>) -> u64 {
+fn next_word(lexer: &mut Lexer<'_, Mysql>) -> u64 {
     match lexer.next_code() {
         Some(lexeme) if lexeme.kind == TokenKind::Word => lexeme.packed,
         _ => 0,
     }
 }
 
-fn set(lexer: &mut Lexer<'_>) -> Kind {
+fn set(lexer: &mut Lexer<'_, Mysql>) -> Kind {
     let Some(next) = lexer.next_code() else {
         return Kind::Unknown;
     };
@@ -179,7 +185,7 @@ fn is_of_server(variable: &[u8]) -> bool {
 }
 
 /// `BEGIN NOT ATOMIC` opens a block of code (MariaDB).
-fn begin(lexer: &mut Lexer<'_>) -> Kind {
+fn begin(lexer: &mut Lexer<'_, Mysql>) -> Kind {
     match lexer.next_code() {
         None => Kind::Begin,
         Some(lexeme) if lexeme.packed == WORK || lexeme.packed == u64::from(b';') => Kind::Begin,
@@ -187,7 +193,7 @@ fn begin(lexer: &mut Lexer<'_>) -> Kind {
     }
 }
 
-fn start(lexer: &mut Lexer<'_>) -> Kind {
+fn start(lexer: &mut Lexer<'_, Mysql>) -> Kind {
     let Some(next) = lexer.next_code() else {
         return Kind::Unknown;
     };
@@ -200,7 +206,7 @@ fn start(lexer: &mut Lexer<'_>) -> Kind {
     }
 }
 
-fn xa(lexer: &mut Lexer<'_>) -> Kind {
+fn xa(lexer: &mut Lexer<'_, Mysql>) -> Kind {
     let Some(next) = lexer.next_code() else {
         return Kind::Unknown;
     };
@@ -214,7 +220,7 @@ fn xa(lexer: &mut Lexer<'_>) -> Kind {
     }
 }
 
-fn rollback(lexer: &mut Lexer<'_>) -> Kind {
+fn rollback(lexer: &mut Lexer<'_, Mysql>) -> Kind {
     match next_word(lexer) {
         TO => Kind::SessionState,
         WORK if next_word(lexer) == TO => Kind::SessionState,
@@ -223,7 +229,7 @@ fn rollback(lexer: &mut Lexer<'_>) -> Kind {
 }
 
 /// `EXPLAIN` and its synonyms show a plan, unless told to run the statement.
-fn explain(lexer: &mut Lexer<'_>) -> Kind {
+fn explain(lexer: &mut Lexer<'_, Mysql>) -> Kind {
     match next_word(lexer) {
         ANALYZE => executed(lexer),
         _ => Kind::Admin,
@@ -231,7 +237,7 @@ fn explain(lexer: &mut Lexer<'_>) -> Kind {
 }
 
 /// `ANALYZE TABLE` stores statistics; MariaDB's `ANALYZE` before a statement runs it.
-fn analyze(lexer: &mut Lexer<'_>) -> Kind {
+fn analyze(lexer: &mut Lexer<'_, Mysql>) -> Kind {
     match next_word(&mut lexer.clone()) {
         TABLE | TABLES | LOCAL | 0 => Kind::Ddl,
         _ => executed(lexer),
@@ -239,7 +245,7 @@ fn analyze(lexer: &mut Lexer<'_>) -> Kind {
 }
 
 /// The kind of the statement that is run in order to be explained.
-fn executed(lexer: &mut Lexer<'_>) -> Kind {
+fn executed(lexer: &mut Lexer<'_, Mysql>) -> Kind {
     let mut first = first_code(lexer);
     if first.is_some_and(|lexeme| lexeme.packed == FORMAT) {
         // `FORMAT = JSON`
@@ -253,7 +259,7 @@ fn executed(lexer: &mut Lexer<'_>) -> Kind {
 }
 
 /// The statement behind the common table expressions, which stand in parentheses.
-fn after_with(lexer: &mut Lexer<'_>) -> Kind {
+fn after_with(lexer: &mut Lexer<'_, Mysql>) -> Kind {
     let mut depth = 0u32;
     while let Some(lexeme) = lexer.next_code() {
         match (lexeme.kind, lexeme.packed) {

@@ -1,32 +1,41 @@
 //! Cuts a text into tokens, as the server's lexer would. Any bytes will do: nothing is an error, and
 //! what is not closed reaches to the end of the text.
 
+mod mysql;
+mod postgres;
+
+use std::marker::PhantomData;
+
 use crate::Dialect;
 use crate::block::{self, Block};
 use crate::chunk;
+
+pub(crate) use mysql::Mysql;
+pub(crate) use postgres::Postgres;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenKind {
     /// A keyword or a name without quotes.
     Word,
-    /// A name in backquotes.
+    /// A name in backquotes; in PostgreSQL in double quotes: `"a"`, `U&"a"`.
     QuotedName,
-    /// A string with its introducer: `'a'`, `"a"`, `x'0f'`, `b'01'`, `n'a'`, `_utf8mb4 'a'`.
+    /// A string with its introducer: `'a'`, `x'0f'`, `b'01'`, `n'a'`; in MySQL `"a"`, `_utf8mb4 'a'`;
+    /// in PostgreSQL `E'a'`, `U&'a'`, `$$a$$`, `$tag$a$tag$`.
     String,
     /// `1`, `.5`, `1e-3`, `0x0f`, `0b01`; without a sign.
     Number,
-    /// `?`
+    /// `?`; in PostgreSQL `$1`.
     Placeholder,
-    /// `@name`, also with a quoted name.
+    /// `@name`, also with a quoted name (MySQL).
     UserVariable,
-    /// `@@name`, `@@global.name`
+    /// `@@name`, `@@global.name` (MySQL).
     SystemVariable,
     /// One byte of anything else. Operators of two bytes are two tokens.
     Punctuation,
     /// A comment of any form, optimizer hints (`/*+ … */`) included.
     Comment,
-    /// `/*!50100` or `/*M!100100`: what follows is code for servers of at least that version.
+    /// `/*!50100` or `/*M!100100`: what follows is code for servers of at least that version (MySQL).
     ConditionalStart,
     /// The `*/` that ends such code.
     ConditionalEnd,
@@ -41,20 +50,31 @@ pub struct Token<'a> {
 
 /// The tokens of a text in order, comments included, white space not.
 #[must_use]
-pub fn tokens(text: &[u8], _dialect: Dialect) -> Tokens<'_> {
-    Tokens(Lexer::new(text))
+pub fn tokens(text: &[u8], dialect: Dialect) -> Tokens<'_> {
+    match dialect {
+        Dialect::Mysql => Tokens(AnyLexer::Mysql(Lexer::new(text))),
+        Dialect::Postgres => Tokens(AnyLexer::Postgres(Lexer::new(text))),
+    }
 }
 
 /// The iterator that [`tokens`] answers.
 #[derive(Clone, Debug)]
-pub struct Tokens<'a>(Lexer<'a>);
+pub struct Tokens<'a>(AnyLexer<'a>);
+
+#[derive(Clone, Debug)]
+enum AnyLexer<'a> {
+    Mysql(Lexer<'a, Mysql>),
+    Postgres(Lexer<'a, Postgres>),
+}
 
 impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        let lexeme = self.0.next()?;
-        Some(Token { kind: lexeme.kind, bytes: self.0.bytes(&lexeme) })
+        match &mut self.0 {
+            AnyLexer::Mysql(lexer) => lexer.token(),
+            AnyLexer::Postgres(lexer) => lexer.token(),
+        }
     }
 }
 
@@ -76,9 +96,37 @@ impl Lexeme {
     }
 }
 
+/// What one server's lexer does in its own way: what a byte may start, and what the rarer tokens are.
+///
+/// A type rather than a value, so that the lexer is compiled for each dialect and asks nothing about
+/// it while it runs.
+pub(crate) trait Syntax: Clone {
+    const CLASSES: &'static [Class; 256];
+
+    /// `SELECT … INTO` creates a table.
+    const SELECT_INTO_WRITES: bool;
+
+    /// What the word from `start` to `end`, which starts with `byte`, no digit, is.
+    fn frequent_word(text: &[u8], start: usize, end: usize, byte: u8) -> FrequentWord;
+
+    /// The token at `start` that is no ordinary word, and its end. `conditional` as in the lexer.
+    fn other(text: &[u8], start: usize, class: Class, conditional: bool) -> (TokenKind, usize);
+}
+
+/// What the bytes of a word are, see [`Syntax::frequent_word`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrequentWord {
+    Word,
+    /// A placeholder.
+    Literal,
+    /// It takes a closer look.
+    Rare,
+}
+
 /// The cursor over a text. Copying it is looking ahead.
 #[derive(Clone, Debug)]
-pub(crate) struct Lexer<'a> {
+pub(crate) struct Lexer<'a, S> {
+    syntax: PhantomData<S>,
     text: &'a [u8],
     at: usize,
     /// The block that `at` is in.
@@ -103,7 +151,7 @@ pub(crate) enum Frequent {
 
 /// What a token may be, by its first byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub(crate) enum Class {
     Space,
     Word,
     /// Of a word that may introduce a string.
@@ -116,92 +164,31 @@ enum Class {
     Star,
     Placeholder,
     Quote,
-    Backquote,
+    /// Of a name.
+    NameQuote,
     /// Something longer only together with what follows, or a sign, or the end of a statement.
     Special,
 }
 
-const CLASSES: [Class; 256] = classes();
-
-const fn classes() -> [Class; 256] {
-    let mut classes = [Class::Operator; 256];
-    let mut byte = 0u8;
-    loop {
-        classes[byte as usize] = match byte {
-            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => Class::Space,
-            b'0'..=b'9' => Class::Digit,
-            b'b' | b'B' | b'n' | b'N' | b'x' | b'X' | b'_' => Class::Introducer,
-            b'a'..=b'z' | b'A'..=b'Z' | b'$' | 0x7f.. => Class::Word,
-            b'(' => Class::Open,
-            b')' => Class::Close,
-            b'.' => Class::Dot,
-            b'*' => Class::Star,
-            b'?' => Class::Placeholder,
-            b'\'' | b'"' => Class::Quote,
-            b'`' => Class::Backquote,
-            b'/' | b'-' | b'#' | b'@' | b'+' | b';' => Class::Special,
-            _ => Class::Operator,
-        };
-        if byte == u8::MAX {
-            return classes;
-        }
-        byte += 1;
-    }
-}
-
-/// Names that make `_name 'a'` a string of that character set.
-const CHARACTER_SETS: [&[u8]; 42] = [
-    b"armscii8",
-    b"ascii",
-    b"big5",
-    b"binary",
-    b"cp1250",
-    b"cp1251",
-    b"cp1256",
-    b"cp1257",
-    b"cp850",
-    b"cp852",
-    b"cp866",
-    b"cp932",
-    b"dec8",
-    b"eucjpms",
-    b"euckr",
-    b"gb18030",
-    b"gb2312",
-    b"gbk",
-    b"geostd8",
-    b"greek",
-    b"hebrew",
-    b"hp8",
-    b"keybcs2",
-    b"koi8r",
-    b"koi8u",
-    b"latin1",
-    b"latin2",
-    b"latin5",
-    b"latin7",
-    b"macce",
-    b"macroman",
-    b"sjis",
-    b"swe7",
-    b"tis620",
-    b"ucs2",
-    b"ujis",
-    b"utf16",
-    b"utf16le",
-    b"utf32",
-    b"utf8",
-    b"utf8mb3",
-    b"utf8mb4",
-];
-
-impl<'a> Lexer<'a> {
+impl<'a, S: Syntax> Lexer<'a, S> {
     pub(crate) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, block: Block::default(), next_block: 0, conditional: false }
+        Self {
+            syntax: PhantomData,
+            text,
+            at: 0,
+            block: Block::default(),
+            next_block: 0,
+            conditional: false,
+        }
     }
 
     pub(crate) fn bytes(&self, lexeme: &Lexeme) -> &'a [u8] {
         self.text.get(lexeme.start..lexeme.end).unwrap_or_default()
+    }
+
+    fn token(&mut self) -> Option<Token<'a>> {
+        let lexeme = self.next()?;
+        Some(Token { kind: lexeme.kind, bytes: self.bytes(&lexeme) })
     }
 
     /// The next token that is not a comment.
@@ -222,7 +209,7 @@ impl<'a> Lexer<'a> {
         if self.is_word(start) {
             return self.frequent_word(start, byte);
         }
-        let token = match CLASSES[usize::from(byte)] {
+        let token = match S::CLASSES[usize::from(byte)] {
             Class::Operator => Frequent::Operator(byte),
             Class::Open => Frequent::Open,
             Class::Close => Frequent::Close,
@@ -244,8 +231,13 @@ impl<'a> Lexer<'a> {
             self.at = self.small_number_end(start)?;
             return Some(Frequent::Literal);
         }
-        if byte == b'_' || (end == start + 1 && self.text.get(end) == Some(&b'\'')) {
-            return None;
+        match S::frequent_word(self.text, start, end, byte) {
+            FrequentWord::Word => {}
+            FrequentWord::Literal => {
+                self.at = end;
+                return Some(Frequent::Literal);
+            }
+            FrequentWord::Rare => return None,
         }
         let packed = chunk::packed(self.text, start, end - start);
         self.at = end;
@@ -285,7 +277,7 @@ impl<'a> Lexer<'a> {
     pub(crate) fn next(&mut self) -> Option<Lexeme> {
         let start = self.skip_space();
         let byte = *self.text.get(start)?;
-        let (kind, end) = match CLASSES[usize::from(byte)] {
+        let (kind, end) = match S::CLASSES[usize::from(byte)] {
             Class::Word => (TokenKind::Word, self.word_end(start)),
             class @ Class::Digit => match self.small_number_end(start) {
                 Some(end) => (TokenKind::Number, end),
@@ -338,7 +330,7 @@ impl<'a> Lexer<'a> {
 
     #[inline(always)]
     fn other(&mut self, start: usize, class: Class) -> (TokenKind, usize) {
-        let (kind, end) = other(self.text, start, class, self.conditional);
+        let (kind, end) = S::other(self.text, start, class, self.conditional);
         match kind {
             TokenKind::ConditionalStart => self.conditional = true,
             TokenKind::ConditionalEnd => self.conditional = false,
@@ -351,120 +343,17 @@ impl<'a> Lexer<'a> {
 // The cursor never leaves its registers: what is not inlined gets the text and a place, and answers
 // the place where a token ends.
 
-/// The token at `start` that is no ordinary word, and its end.
-#[inline(never)]
-fn other(text: &[u8], start: usize, class: Class, conditional: bool) -> (TokenKind, usize) {
-    match class {
-        Class::Space | Class::Word => (TokenKind::Word, chunk::word_end(text, start)),
-        Class::Introducer => introduced(text, start),
-        Class::Digit => match number(text, start) {
-            Some(end) => (TokenKind::Number, end),
-            None => (TokenKind::Word, chunk::word_end(text, start)),
-        },
-        Class::Operator | Class::Open | Class::Close => (TokenKind::Punctuation, start + 1),
-        Class::Placeholder => (TokenKind::Placeholder, start + 1),
-        Class::Quote => (TokenKind::String, quoted_end(text, start)),
-        Class::Backquote => (TokenKind::QuotedName, quoted_end(text, start)),
-        Class::Dot | Class::Star | Class::Special => special(text, start, conditional),
-    }
-}
-
-/// A word, or the string or number that it introduces.
-fn introduced(text: &[u8], start: usize) -> (TokenKind, usize) {
-    let end = chunk::word_end(text, start);
-    match introduced_end(text, start, end) {
-        Some(end) => (TokenKind::String, end),
-        None => (TokenKind::Word, end),
-    }
-}
-
-/// The end of the string or number that the word from `start` to `end` introduces, if it does.
-#[cold]
-fn introduced_end(text: &[u8], start: usize, end: usize) -> Option<usize> {
-    let word = text.get(start..end)?;
-    if let [b'x' | b'X' | b'b' | b'B' | b'n' | b'N'] = word {
-        return (text.get(end) == Some(&b'\'')).then(|| quoted_end(text, end));
-    }
-    let name = word.strip_prefix(b"_")?;
-    CHARACTER_SETS.iter().find(|set| set.eq_ignore_ascii_case(name))?;
-    let rest = text.get(end..)?;
-    let quote = end + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    match (text.get(quote)?, text.get(quote + 1)) {
-        (b'\'' | b'"', _) => Some(quoted_end(text, quote)),
-        (b'x' | b'X' | b'b' | b'B' | b'n' | b'N', Some(b'\'')) => Some(quoted_end(text, quote + 1)),
-        (b'0', Some(b'x' | b'b')) => Some(chunk::word_end(text, quote)),
-        _ => None,
-    }
-}
-
-/// The end of what starts with a digit; `None` if it is no number but a name.
-fn number(text: &[u8], start: usize) -> Option<usize> {
-    // After a dot behind a name comes a name, even of digits only.
-    let name = follows(text, start, |byte| byte == b'.')
-        && follows(text, start.saturating_sub(1), ends_name);
-    if name { None } else { number_end(text, start) }
-}
-
 /// Is there a byte before `start`, and is it of that sort?
 fn follows(text: &[u8], start: usize, sort: impl Fn(u8) -> bool) -> bool {
     start.checked_sub(1).and_then(|at| text.get(at)).is_some_and(|&byte| sort(byte))
 }
 
-fn special(text: &[u8], start: usize, conditional: bool) -> (TokenKind, usize) {
-    let next = text.get(start + 1);
-    match (text.get(start), next) {
-        (Some(b'@'), _) => variable(text, start),
-        (Some(b'#'), _) => (TokenKind::Comment, chunk::find(text, start, b'\n', b'\n')),
-        (Some(b'-'), Some(b'-')) if text.get(start + 2).is_none_or(|&third| third <= b' ') => {
-            (TokenKind::Comment, chunk::find(text, start, b'\n', b'\n'))
-        }
-        (Some(b'/'), Some(b'*')) => block_comment(text, start),
-        (Some(b'*'), Some(b'/')) if conditional => (TokenKind::ConditionalEnd, start + 2),
-        (Some(b'.'), Some(b'0'..=b'9')) if !follows(text, start, ends_name) => {
-            (TokenKind::Number, number_end(text, start).unwrap_or(start + 1))
-        }
-        _ => (TokenKind::Punctuation, start + 1),
-    }
-}
-
-fn variable(text: &[u8], start: usize) -> (TokenKind, usize) {
-    let system = text.get(start + 1) == Some(&b'@');
-    let name = start + 1 + usize::from(system);
-    let end = match text.get(name) {
-        Some(b'\'' | b'"' | b'`') => quoted_end(text, name),
-        _ => dotted_end(text, name),
-    };
-    match (end == name, system) {
-        (true, _) => (TokenKind::Punctuation, start + 1),
-        (false, true) => (TokenKind::SystemVariable, end),
-        (false, false) => (TokenKind::UserVariable, end),
-    }
-}
-
-fn block_comment(text: &[u8], start: usize) -> (TokenKind, usize) {
-    let inside = start + 2;
-    let code = match (text.get(inside), text.get(inside + 1)) {
-        (Some(b'!'), _) => inside + 1,
-        (Some(b'M'), Some(b'!')) => inside + 2,
-        _ => return (TokenKind::Comment, block_end(text, inside)),
-    };
-    let version = text.get(code..).unwrap_or_default().iter().take(6);
-    let digits = version.take_while(|byte| byte.is_ascii_digit()).count();
-    (TokenKind::ConditionalStart, code + digits)
-}
-
-/// May a name without quotes, or one in backquotes, end with this byte?
-fn ends_name(byte: u8) -> bool {
-    byte == b'`'
-        || matches!(CLASSES[usize::from(byte)], Class::Word | Class::Introducer | Class::Digit)
-}
-
-/// One behind the quote that closes the one at `quote`, which may be of any kind.
-fn quoted_end(text: &[u8], quote: usize) -> usize {
+/// One behind the quote that closes the one at `quote`. `escape` takes the byte behind it out of the
+/// search, as a doubled quote does; it is the quote itself where nothing else does.
+fn quoted_end(text: &[u8], quote: usize, escape: u8) -> usize {
     let Some(&mark) = text.get(quote) else {
         return text.len();
     };
-    let escape = if mark == b'`' { mark } else { b'\\' };
     let mut at = quote + 1;
     loop {
         at = chunk::find(text, at, mark, escape);
@@ -472,50 +361,10 @@ fn quoted_end(text: &[u8], quote: usize) -> usize {
         match found {
             None => return text.len(),
             Some(&byte) if byte == mark && next != Some(&mark) => return at + 1,
-            // A doubled quote, or a backslash with what it escapes.
+            // A doubled quote, or an escape with what it escapes.
             Some(_) => at = (at + 2).min(text.len()),
         }
     }
-}
-
-/// One behind the `*/` that ends the comment whose content starts at `at`.
-fn block_end(text: &[u8], mut at: usize) -> usize {
-    loop {
-        at = chunk::find(text, at, b'*', b'*') + 1;
-        match text.get(at) {
-            Some(b'/') => return at + 1,
-            Some(_) => {}
-            None => return text.len(),
-        }
-    }
-}
-
-/// The end of a variable's name, which may hold dots.
-fn dotted_end(text: &[u8], mut at: usize) -> usize {
-    loop {
-        at = chunk::word_end(text, at);
-        match text.get(at) {
-            Some(b'.') => at += 1,
-            _ => return at,
-        }
-    }
-}
-
-/// The end of the number that starts at `start`; `None` if it is the name of something, such as `1a`.
-fn number_end(text: &[u8], start: usize) -> Option<usize> {
-    if let Some((b"0x" | b"0b", rest)) = text.get(start..)?.split_at_checked(2) {
-        let end = chunk::word_end(text, start);
-        let digits = rest.get(..end - start - 2)?;
-        return digits.iter().all(u8::is_ascii_hexdigit).then_some(end);
-    }
-    let whole = digits_end(text, start);
-    let fraction = match text.get(whole) {
-        Some(b'.') => digits_end(text, whole + 1),
-        _ => whole,
-    };
-    let end = exponent_end(text, fraction);
-    // Digits that run into letters are a name, unless a dot or an exponent has made them a number.
-    (end > whole || chunk::word_end(text, end) == end).then_some(end)
 }
 
 fn digits_end(text: &[u8], start: usize) -> usize {

@@ -75,7 +75,7 @@ impl Before {
     }
 
     fn punctuation(byte: u8) -> Self {
-        if byte == b')' { Self::OPERAND } else { Self::OPERATOR }
+        if matches!(byte, b')' | b']') { Self::OPERAND } else { Self::OPERATOR }
     }
 }
 

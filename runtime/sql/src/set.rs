@@ -1,4 +1,4 @@
-//! What a `SET` statement sets, and whether saying it again on another connection comes to the same.
+//! What a `SET` statement of MySQL sets, and whether saying it again on another connection comes to the same.
 
 use crate::{Dialect, Token, TokenKind, tokens};
 
@@ -62,18 +62,14 @@ const TRANSACTION: [&[u8]; 4] =
 /// Reads a text that is one `SET` statement; any other text is [`Set::Unrepeatable`].
 ///
 /// ```
-/// use tidegate_sql::Dialect;
 /// use tidegate_sql::set::{Set, set};
 ///
 /// let names = vec![Box::from(&b"sql_mode"[..])];
-/// assert_eq!(
-///     set(b"SET SESSION sql_mode = ''", Dialect::Mysql),
-///     Set::Repeatable { names, constant: true }
-/// );
+/// assert_eq!(set(b"SET SESSION sql_mode = ''"), Set::Repeatable { names, constant: true });
 /// ```
 #[must_use]
-pub fn set(text: &[u8], dialect: Dialect) -> Set {
-    let mut words = tokens(text, dialect).filter(|token| {
+pub fn set(text: &[u8]) -> Set {
+    let mut words = tokens(text, Dialect::Mysql).filter(|token| {
         !matches!(
             token.kind,
             TokenKind::Comment | TokenKind::ConditionalStart | TokenKind::ConditionalEnd
@@ -308,7 +304,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> Option<(Vec<String>, bool)> {
-        match set(text.as_bytes(), Dialect::Mysql) {
+        match set(text.as_bytes()) {
             Set::Repeatable { names, constant } => {
                 let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
                 Some((names.iter().map(|name| text(name)).collect(), constant))
@@ -370,7 +366,7 @@ mod tests {
             "SET",
             "SELECT 1",
         ] {
-            assert_eq!(set(text.as_bytes(), Dialect::Mysql), Set::Unrepeatable, "{text}");
+            assert_eq!(set(text.as_bytes()), Set::Unrepeatable, "{text}");
         }
     }
 
@@ -381,12 +377,12 @@ mod tests {
             "SET transaction_isolation = 'READ-COMMITTED'",
             "SET @@tx_isolation = 'READ-COMMITTED'",
         ] {
-            assert_eq!(set(text.as_bytes(), Dialect::Mysql), Set::NextTransaction, "{text}");
+            assert_eq!(set(text.as_bytes()), Set::NextTransaction, "{text}");
         }
         for text in
             ["SET GLOBAL a = 1", "SET @@global.a = 1", "SET PASSWORD = 'x'", "SET PERSIST a = 1"]
         {
-            assert_eq!(set(text.as_bytes(), Dialect::Mysql), Set::Elsewhere, "{text}");
+            assert_eq!(set(text.as_bytes()), Set::Elsewhere, "{text}");
         }
     }
 }

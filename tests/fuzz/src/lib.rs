@@ -2,5 +2,6 @@
 
 pub mod mysql;
 pub mod postgres;
+pub mod sql;
 pub mod sweep;
 pub mod target;

@@ -235,17 +235,19 @@ fn digests_are_equal_where_normal_forms_are() {
 
 #[test]
 fn any_bytes_will_do() {
-    const BYTES: &[u8] = b"'\"`\\/*!#-@.?;:=()_xbnN019aZ \n\t\0\x7f\x80\xff,+eMIN";
+    const BYTES: &[u8] = b"$[]Eu&'\"`\\/*!#-@.?;:=()_xbnN019aZ \n\t\0\x7f\x80\xff,+eMIN";
     let mut random = Random(4);
     for _ in 0..20_000 {
         let length = random.below(150);
         let text: Vec<u8> = (0..length).map(|_| BYTES[random.below(BYTES.len())]).collect();
-        let whole = analyze(&text, Dialect::Mysql);
-        assert_eq!(analyze(&text, Dialect::Mysql), whole);
-        let _ = digest_text(&text, Dialect::Mysql);
-        // Tokens cover the text in order.
-        let covered: usize = crate::tokens(&text, Dialect::Mysql).map(|t| t.bytes.len()).sum();
-        assert!(covered <= text.len());
+        for dialect in [Dialect::Mysql, Dialect::Postgres] {
+            let whole = analyze(&text, dialect);
+            assert_eq!(analyze(&text, dialect), whole);
+            let _ = digest_text(&text, dialect);
+            // Tokens cover the text in order.
+            let covered: usize = crate::tokens(&text, dialect).map(|t| t.bytes.len()).sum();
+            assert!(covered <= text.len());
+        }
     }
 }
 
@@ -291,5 +293,111 @@ fn the_normal_form_is_made_to_be_read() {
         ("SELECT @a:=1; SELECT 2;", "select @a := ?; select ?"),
     ] {
         assert_eq!(normal(text), form);
+    }
+}
+
+fn postgres(text: &str) -> (u64, String) {
+    let (text, dialect) = (text.as_bytes(), Dialect::Postgres);
+    (analyze(text, dialect).digest, digest_text(text, dialect))
+}
+
+/// The same for PostgreSQL.
+const POSTGRES_GROUPS: [&[&str]; 12] = [
+    &["", "  \n\t", "--nothing", "/* /* nothing */ */", ";"],
+    &[
+        "SELECT 1",
+        "select 'a'",
+        "SELECT $1",
+        "SELECT E'it\\'s'",
+        "SELECT $$a$$",
+        "SELECT $a$ $$ $a$",
+        "SELECT U&'a'",
+        "SELECT -1_000",
+        "SELECT 0x1f",
+        "SELECT 'a'\n'b'",
+        "SELECT 1--c",
+        "SELECT 1/* /* c */ */;",
+    ],
+    &["SELECT \"a\""],
+    &["SELECT a"],
+    &["SELECT a[1] - 1", "select a[2]-$1"],
+    &["SELECT a[1]"],
+    &["SELECT a::int - 1", "SELECT a::int - 'x'"],
+    &[
+        "SELECT * FROM t WHERE id IN (1)",
+        "SELECT * FROM t WHERE id in($1,$2, $3)",
+        "SELECT * FROM t WHERE id IN (NULL, 'a')",
+    ],
+    &["INSERT INTO t (a, b) VALUES ($1, $2)", "INSERT INTO t (a, b) VALUES (1, E'a'), ($1, NULL)"],
+    &["SELECT a # 1", "SELECT a # 2"],
+    &["SELECT a @ b"],
+    &["SELECT 1; SELECT $1", "select 'a';select 2;"],
+];
+
+#[test]
+fn texts_of_postgres_share_a_digest_by_its_rules() {
+    for (index, group) in POSTGRES_GROUPS.iter().enumerate() {
+        for text in *group {
+            assert_eq!(postgres(text), postgres(group[0]), "{text}");
+        }
+        for texts in POSTGRES_GROUPS.iter().skip(index + 1) {
+            let (one, other) = (postgres(group[0]), postgres(texts[0]));
+            assert!(one.0 != other.0 && one.1 != other.1, "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn the_normal_form_of_postgres_is_made_to_be_read() {
+    for (text, form) in [
+        ("SELECT a::int, b[1]->>'x' FROM t", "select a :: int, b[?] ->> ? from t"),
+        ("SELECT 1 WHERE a@>$1 AND b!~*'c'||$2", "select ? where a @> ? and b !~* ? || ?"),
+        ("SELECT a <@ b, c && d, e #>> f", "select a <@ b, c && d, e #>> f"),
+    ] {
+        assert_eq!(postgres(text).1, form);
+    }
+}
+
+/// What only PostgreSQL reads, and what it reads otherwise.
+const POSTGRES_PIECES: [&str; 24] = [
+    "SELECT",
+    "a",
+    "$1",
+    "$$x$$",
+    "$t$ $$ $t$",
+    "E'\\''",
+    "U&'a'",
+    "\"q\"",
+    "::",
+    "[",
+    "]",
+    "(",
+    ")",
+    ",",
+    "IN (1, $2",
+    "VALUES ($1, 'a'), ($2, 'b')",
+    "-",
+    "1",
+    "1_000",
+    "INTO",
+    "@",
+    "#",
+    ";",
+    "?",
+];
+
+#[test]
+fn space_and_comments_never_matter_to_postgres() {
+    const SPACES: [&str; 6] = [" ", "  ", "\n", " /* /* c */ ' */ ", " --c\n", " -- $$ 'c\r"];
+    let mut random = Random(5);
+    for _ in 0..5_000 {
+        let pieces: Vec<_> = (0..random.below(24)).map(|_| random.pick(&POSTGRES_PIECES)).collect();
+        let plain = pieces.join(" ");
+        let spaced: String =
+            pieces.iter().map(|p| format!("{}{p}", random.pick(&SPACES))).collect();
+        // A string may go on in the next line.
+        if !plain.contains("E'\\'' E") {
+            assert_eq!(postgres(&spaced), postgres(&plain), "{plain}\n{spaced}");
+        }
     }
 }

@@ -217,7 +217,7 @@ fn said(text: &[u8], effects: Effects) -> Trace {
     if let Some(database) = used_database(text) {
         return used(Command::Query, text, database);
     }
-    match set(text, Dialect::Mysql) {
+    match set(text) {
         Set::Repeatable { names, constant } => {
             let argument = text.into();
             let entry = Entry { command: Command::Query, argument, names, constant };
