@@ -18,6 +18,7 @@ pub struct ListenerId(pub u16);
 pub enum Protocol {
     #[default]
     Mysql,
+    Postgres,
 }
 
 bitflags! {

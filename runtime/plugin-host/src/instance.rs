@@ -287,6 +287,7 @@ fn client(session: &SessionContext, plugin: u32) -> types::Client {
         mark: session.mark(plugin),
         protocol: match session.protocol {
             Protocol::Mysql => types::Protocol::Mysql,
+            Protocol::Postgres => types::Protocol::Postgres,
         },
         state: state_of(session.state),
     }

@@ -6,11 +6,12 @@ use tidegate_config::{self as config, ClientTlsMode, Config, ListenerProtocol, U
 use tidegate_hook::{Hooks, ListenerId, Member, Target, Targets};
 use tidegate_telemetry::{QueryLog, Telemetry};
 
-use crate::auth::mysql;
+use crate::auth::{mysql, postgres};
 use crate::listener::{Listener, Parts, Shared};
 use crate::managed::{Front, Group};
 use crate::pool::Upstream;
 use crate::pool::mysql::{self as mysql_pool, Mysql};
+use crate::pool::postgres as postgres_pool;
 use crate::protocol::{Protocol, Upstreams};
 use crate::proxy::StartError;
 use crate::rsa::{ServerKeys, SharedKey};
@@ -44,6 +45,10 @@ pub(crate) fn assemble(
         UpstreamProtocol::Mysql { rsa } => Some(mysql_options(upstream, rsa)),
         UpstreamProtocol::Postgres(_) => None,
     })?;
+    let postgres = context.shared(|upstream| match &upstream.protocol {
+        UpstreamProtocol::Mysql { .. } => None,
+        UpstreamProtocol::Postgres(own) => Some(Ok(postgres_pool::Options::new(own))),
+    })?;
     let password_key = config.listeners.iter().any(needs_made_key).then(SharedKey::generate);
     let mut listeners: Vec<Arc<dyn Front>> = Vec::new();
     for (id, listener) in (0_u16..).zip(&config.listeners) {
@@ -55,9 +60,14 @@ pub(crate) fn assemble(
                     Ok(mysql::Verifiers::new(listener, own, upstream, key))
                 })?
             }
+            ListenerProtocol::Postgres(own) => {
+                context.listener(id, listener, own, &postgres, |upstream| {
+                    Ok(postgres::Verifiers::new(listener, own, upstream))
+                })?
+            }
         });
     }
-    let upstreams = managed(&mysql.upstreams).collect();
+    let upstreams = managed(&mysql.upstreams).chain(managed(&postgres.upstreams)).collect();
     Ok(Assembled { listeners, upstreams, password_key })
 }
 

@@ -125,7 +125,6 @@ label! {
         Routine = "routine",
         Cursor = "cursor",
         Listen = "listen",
-        Sequence = "sequence",
         Replication = "replication",
     }
 }

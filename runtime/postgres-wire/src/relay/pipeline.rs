@@ -111,6 +111,8 @@ pub(super) struct Pipeline {
     skipping: bool,
     /// Something was sent that a `Sync` has to follow.
     unsynced: bool,
+    /// The server has got something of it.
+    sent: bool,
 }
 
 impl Pipeline {
@@ -121,6 +123,7 @@ impl Pipeline {
             phase: Phase::Results,
             skipping: false,
             unsynced: false,
+            sent: false,
         }
     }
 
@@ -143,6 +146,7 @@ impl Pipeline {
                 self.ours += usize::from(answer == Answer::Ours);
                 if request != Request::CopyEnd {
                     self.unsynced = !request.ends_ready();
+                    self.sent = self.unsynced && (self.sent || answer != Answer::Ours);
                 }
             }
         }
@@ -184,6 +188,11 @@ impl Pipeline {
 
     pub(super) fn is_full(&self) -> bool {
         self.owed.len() >= OWED_MAX
+    }
+
+    /// The server has got something that a `Sync` has to follow.
+    pub(super) fn waits_for_sync(&self) -> bool {
+        self.sent || self.skipping
     }
 
     /// A `Sync` has to follow before anything else is begun.
@@ -273,7 +282,10 @@ impl Pipeline {
             self.owed.remove(1);
             match next {
                 // It passes over that.
-                Request::Sync => self.unsynced = request == Request::Execute,
+                Request::Sync => {
+                    self.unsynced = request == Request::Execute;
+                    self.sent = self.unsynced;
+                }
                 Request::CopyEnd => {
                     self.phase = Phase::Results;
                     return;

@@ -209,6 +209,12 @@ impl Scanner {
         self.remaining == 0 && self.pipeline.is_empty() && !self.pipeline.is_unsynced()
     }
 
+    /// Something was sent to the server since the last `Sync`: what is ours to answer is not.
+    #[must_use]
+    pub fn waits_for_sync(&self) -> bool {
+        self.pipeline.waits_for_sync()
+    }
+
     /// Something was sent that a `Sync` has to follow.
     #[must_use]
     pub fn is_unsynced(&self) -> bool {

@@ -81,6 +81,14 @@ impl Conn {
         }
     }
 
+    /// The first byte that a plain socket has to read, which stays there; `None` if it was closed.
+    pub(crate) async fn peek(&mut self) -> io::Result<Option<u8>> {
+        let Stream::Plain(socket) = &self.stream else { return Ok(None) };
+        let mut first = [0];
+        let count = socket.peek(&mut first).await?;
+        Ok((count > 0).then_some(first[0]))
+    }
+
     /// The address of the other side.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.stream.socket()?.peer_addr().ok()

@@ -47,6 +47,11 @@ impl Stream {
         }
     }
 
+    /// What a client has asked for by ALPN.
+    pub(crate) fn chosen_protocol(&self) -> Option<&[u8]> {
+        self.tls()?.alpn_protocol()
+    }
+
     /// A client's TLS, if it uses it.
     pub(crate) fn tls(&self) -> Option<&ServerConnection> {
         match self {

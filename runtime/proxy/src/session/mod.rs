@@ -1,6 +1,7 @@
 //! Sessions, one folder a protocol. A session is one task that reads top to bottom.
 
 pub(crate) mod mysql;
+pub(crate) mod postgres;
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::listener::{Counted, Listener};
 use crate::pool::mysql::Mysql;
+use crate::pool::postgres::Postgres;
 use crate::protocol::Protocol;
 use crate::stop::Stop;
 
@@ -30,5 +32,16 @@ impl Serve for Mysql {
         counted: Counted<Self>,
     ) {
         mysql::serve(listener, socket, stop, counted).await;
+    }
+}
+
+impl Serve for Postgres {
+    async fn serve(
+        listener: Arc<Listener<Self>>,
+        socket: TcpStream,
+        stop: Arc<Stop>,
+        counted: Counted<Self>,
+    ) {
+        postgres::serve(listener, socket, stop, counted).await;
     }
 }

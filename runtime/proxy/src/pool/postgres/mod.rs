@@ -31,7 +31,7 @@ pub(crate) use cancel::{Victim, cancel};
 pub(crate) use dial::Identity;
 pub(crate) use lsn::Lsn;
 pub(crate) use server_conn::{Rows, ServerConn, Shown, statement_name};
-pub(crate) use settings::{Settings, SettingsFull};
+pub(crate) use settings::Settings;
 
 pub(crate) type Borrower<'a> = super::Borrower<'a, Postgres>;
 pub(crate) type DialError = super::DialError<Postgres>;
@@ -56,12 +56,31 @@ pub(crate) struct Options {
     account_database: String,
     /// So many times sessions of ours have changed the schema; of the whole upstream.
     schema: Arc<AtomicU64>,
+    writes: Arc<Learned>,
+}
+
+/// Digests of statements that a replica has refused, as they write; as many as there is room for.
+#[derive(Debug)]
+struct Learned([AtomicU64; LEARNED_MAX]);
+
+const LEARNED_MAX: usize = 1024;
+
+impl Default for Learned {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; LEARNED_MAX])
+    }
+}
+
+impl Learned {
+    fn slot(&self, digest: u64) -> &AtomicU64 {
+        &self.0[usize::try_from(digest % LEARNED_MAX as u64).unwrap_or_default()]
+    }
 }
 
 impl Options {
     pub(crate) fn new(upstream: &config::PostgresUpstream) -> Self {
         let config::PostgresUpstream { direct_tls, account_database } = upstream.clone();
-        Self { direct_tls, account_database, schema: Arc::default() }
+        Self { direct_tls, account_database, schema: Arc::default(), writes: Arc::default() }
     }
 }
 
@@ -72,6 +91,16 @@ impl Server {
         self.route.options.schema.load(Ordering::Relaxed)
     }
 
+    /// Whether a replica has refused a statement of this digest.
+    pub(crate) fn writes(&self, digest: u64) -> bool {
+        digest != 0 && self.route.options.writes.slot(digest).load(Ordering::Relaxed) == digest
+    }
+
+    /// A replica has refused it.
+    pub(crate) fn learn_write(&self, digest: u64) {
+        self.route.options.writes.slot(digest).store(digest, Ordering::Relaxed);
+    }
+
     /// A session has changed the schema.
     pub(crate) fn schema_changed(&self) {
         self.route.options.schema.fetch_add(1, Ordering::Relaxed);
@@ -79,7 +108,7 @@ impl Server {
 }
 
 impl Protocol for Postgres {
-    const DIALECT: Dialect = Dialect::Mysql;
+    const DIALECT: Dialect = Dialect::Postgres;
     const ALPN: &'static [&'static [u8]] = &[startup::ALPN];
     type Identity = Identity;
     type Credential = Credential;

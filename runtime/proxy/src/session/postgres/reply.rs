@@ -8,6 +8,7 @@ use tidegate_postgres_wire::message::{
 };
 use tidegate_postgres_wire::sqlstate::{INSUFFICIENT_PRIVILEGE, INTERNAL_ERROR, SqlState};
 use tidegate_postgres_wire::{frame, message};
+use tidegate_sql::{Dialect, Token, TokenKind, tokens};
 
 /// The numbers of types in `pg_type`.
 const BYTEA: u32 = 17;
@@ -69,10 +70,10 @@ pub(super) fn done(out: &mut BytesMut, command: &str) {
 }
 
 /// What a plugin has rejected a statement with.
-pub(super) fn rejection(rejection: &Rejection) -> ErrorResponse {
+pub(super) fn rejection(rejection: &Rejection, severity: Severity) -> ErrorResponse {
     let code = rejection.sqlstate.as_bytes().try_into();
     let code = code.map_or(INSUFFICIENT_PRIVILEGE, SqlState);
-    ErrorResponse::new(Severity::Error, code, &rejection.message)
+    ErrorResponse::new(severity, code, &rejection.message)
 }
 
 /// Whether a plugin's reply can be shown to a client.
@@ -101,9 +102,21 @@ pub(super) fn describe(out: &mut BytesMut, reply: &Reply, formats: &Formats) {
     }
 }
 
-/// That a statement has no parameters.
-pub(super) fn no_parameters(out: &mut BytesMut) {
-    frame::write_with(out, backend::PARAMETER_DESCRIPTION, |out| out.put_u16(0));
+/// The parameters of a statement that no server is asked about: texts, as many as it has.
+pub(super) fn parameters(out: &mut BytesMut, text: &[u8]) {
+    let number = |token: Token<'_>| match (token.kind, token.bytes) {
+        (TokenKind::Placeholder, [b'$', digits @ ..]) => {
+            std::str::from_utf8(digits).ok()?.parse::<u16>().ok()
+        }
+        _ => None,
+    };
+    let count = tokens(text, Dialect::Postgres).filter_map(number).max().unwrap_or_default();
+    frame::write_with(out, backend::PARAMETER_DESCRIPTION, |out| {
+        out.put_u16(count);
+        for _ in 0..count {
+            out.put_u32(Column::TEXT);
+        }
+    });
 }
 
 /// The rows of a plugin's reply, and that this was all. A row that has no binary form is left out:

@@ -124,6 +124,7 @@ impl Session {
                     held.leased.server().schema_changed();
                 }
             }
+            Trace::AsksSequence => {}
             Trace::Unseen => {
                 if let Some(held) = self.leases.at(place) {
                     held.unseen = true;
