@@ -26,13 +26,12 @@ pub use listener::{
 pub use process::{Admin, Log, LogFormat, Plugins, Runtime};
 pub use secret::Secret;
 pub use upstream::{
-    Account, Balance, Pool, PoolMode, PostgresUpstream, Probe, ReadAfterWrite, Role, Server,
-    ServerRsa, ServerTls, ServerTlsMode, Upstream, UpstreamProtocol,
+    Account, Balance, Pool, PoolMode, PostgresUpstream, Probe, Protocol, ReadAfterWrite, Role,
+    Server, ServerRsa, ServerTls, ServerTlsMode, Upstream, UpstreamProtocol,
 };
 pub use users::{AuthMethod, User, UserSecret};
 
 use table::{Document, Environment, Table};
-use upstream::Protocol;
 
 /// Everything that `tidegate.toml` says, with defaults filled in and references resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,15 +64,11 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, Errors> {
     parse_with(text, file, &|name| std::env::var_os(name))
 }
 
-/// Reads the users file of a listener: `[[user]]` tables with a `name` and a `password` or `verifier`.
+/// Reads the users file of a listener that speaks this: `[[user]]` tables with a `name` and a `password` or `verifier`.
 ///
 /// # Errors
 /// All that is wrong with it, or that it cannot be read.
-pub fn load_users(path: &Path, listener: &ListenerProtocol) -> Result<Vec<User>, Errors> {
-    let protocol = match listener {
-        ListenerProtocol::Mysql(_) => Protocol::Mysql,
-        ListenerProtocol::Postgres(_) => Protocol::Postgres,
-    };
+pub fn load_users(path: &Path, protocol: Protocol) -> Result<Vec<User>, Errors> {
     load_users_with(path, &|name| std::env::var_os(name), Some(protocol))
 }
 
@@ -89,7 +84,8 @@ fn load_users_with(
     protocol: Option<Protocol>,
 ) -> Result<Vec<User>, Errors> {
     let text = read_text(path)?;
-    let (users, _warnings) = Document::read(&text, path, environment, |root| users::file(root, protocol))?;
+    let (users, _warnings) =
+        Document::read(&text, path, environment, |root| users::file(root, protocol))?;
     Ok(users)
 }
 

@@ -162,8 +162,7 @@ pub(crate) fn read(
 /// What only listeners of this protocol have.
 fn own(table: &mut Table<'_>, protocol: Option<Protocol>) -> Option<ListenerProtocol> {
     let of_mysql = Protocol::Mysql;
-    let server_version =
-        table.optional_of("server_version", protocol, of_mysql, server_version);
+    let server_version = table.optional_of("server_version", protocol, of_mysql, server_version);
     let compression = table.optional_of("compression", protocol, of_mysql, compression);
     let rsa_key = table.optional_of("rsa_key", protocol, of_mysql, Value::readable);
     match protocol {

@@ -10,7 +10,7 @@ use crate::value::Value;
 
 /// What a listener or an upstream speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
+pub enum Protocol {
     Mysql,
     Postgres,
 }
@@ -329,10 +329,7 @@ fn max_lag(value: &Value<'_>, has_account: bool) -> Option<Duration> {
     value.duration()
 }
 
-fn read_after_write(
-    table: &mut Table<'_>,
-    protocol: Option<Protocol>,
-) -> Option<ReadAfterWrite> {
+fn read_after_write(table: &mut Table<'_>, protocol: Option<Protocol>) -> Option<ReadAfterWrite> {
     let position = match protocol {
         Some(Protocol::Postgres) => "lsn",
         Some(Protocol::Mysql) | None => "gtid",

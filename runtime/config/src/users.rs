@@ -72,9 +72,8 @@ fn user(table: &mut Table<'_>, seen: &mut Seen, protocol: Option<Protocol>) -> O
         Some(name.to_owned())
     });
     let [password, verifier, check] = ["password", "verifier", "check"].map(|key| table.get(key));
-    let method = table.optional_of("method", protocol, Protocol::Mysql, |value| {
-        value.choice(&METHODS)
-    });
+    let method =
+        table.optional_of("method", protocol, Protocol::Mysql, |value| value.choice(&METHODS));
     if password.is_none() && method.is_some() {
         return table.fail("method", "goes with a `password`");
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    Auth, AuthMethod, Balance, ClientTlsMode, Compression, LogFormat, Pool, Probe, ReadAfterWrite,
-    Role, Runtime, Secret, Server, ServerRsa, ServerTls, ServerTlsMode, UserSecret, load,
-    load_users,
+    Auth, AuthMethod, Balance, ClientTlsMode, Compression, Listener, ListenerProtocol, LogFormat,
+    MysqlListener, Pool, PostgresAuth, PostgresListener, PostgresUpstream, Probe, Protocol,
+    ReadAfterWrite, Role, Runtime, Secret, Server, ServerRsa, ServerTls, ServerTlsMode,
+    UpstreamProtocol, UserSecret, load, load_users,
 };
 
 #[test]
@@ -23,24 +24,77 @@ fn the_least_has_all_defaults() {
     assert_eq!((upstream.max_lag, upstream.read_after_write), (None, ReadAfterWrite::None));
     assert_eq!(upstream.tls, ServerTls::default());
     assert_eq!(upstream.tls.mode, ServerTlsMode::Disable);
-    assert_eq!(upstream.rsa, ServerRsa::Refuse);
+    assert_eq!(upstream.protocol, UpstreamProtocol::Mysql { rsa: ServerRsa::Refuse });
     assert_eq!(upstream.pool, Pool::default());
     assert_eq!(upstream.probe, Probe::default());
     let listener = &config.listeners[0];
     assert_eq!(listener.bind.to_string(), "127.0.0.1:3306");
     assert_eq!((&listener.tls, &listener.plugins, &listener.query_log), (&None, &None, &None));
-    assert_eq!(listener.auth, Auth::Server);
+    assert_eq!(listener.auth, Auth::Server { query: None });
     assert_eq!((listener.max_sessions, listener.max_packet), (10_000, 64 << 20));
     assert_eq!((listener.login_timeout, listener.idle_timeout), (Duration::from_secs(10), None));
-    assert_eq!(listener.default_auth, AuthMethod::MysqlNativePassword);
-    assert_eq!((&listener.server_version, &listener.rsa_key), (&None, &None));
-    assert_eq!(listener.compression, [Compression::Zstd, Compression::Zlib]);
+    let own = mysql(listener);
+    assert_eq!(own.default_auth, AuthMethod::MysqlNativePassword);
+    assert_eq!((&own.server_version, &own.rsa_key), (&None, &None));
+    assert_eq!(own.compression, [Compression::Zstd, Compression::Zlib]);
+}
+
+fn mysql(listener: &Listener) -> &MysqlListener {
+    match &listener.protocol {
+        ListenerProtocol::Mysql(own) => own,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The same configuration for PostgreSQL.
+fn postgres() -> String {
+    LEAST.replace("\"mysql\"", "\"postgres\"")
+}
+
+#[test]
+fn what_postgres_has_by_default() {
+    let place = Place::new();
+    let config = place.parse(&postgres()).unwrap();
+    let own = PostgresUpstream { direct_tls: false, account_database: "postgres".to_owned() };
+    assert_eq!(config.upstreams[0].protocol, UpstreamProtocol::Postgres(own));
+    let own = PostgresListener { default_auth: PostgresAuth::ScramSha256 };
+    assert_eq!(config.listeners[0].protocol, ListenerProtocol::Postgres(own));
+}
+
+#[test]
+fn what_only_postgres_has() {
+    let place = Place::new();
+    let text = with_upstream(
+        "read_after_write = 'lsn'\ntls = { mode = 'require', negotiation = 'direct' }",
+    );
+    let text = text.replace("\"mysql\"", "\"postgres\"");
+    let upstream = &place.parse(&text).unwrap().upstreams[0];
+    assert!(matches!(&upstream.protocol, UpstreamProtocol::Postgres(own) if own.direct_tls));
+    assert!(matches!(upstream.read_after_write, ReadAfterWrite::Position { .. }));
+    let auth = |auth: &str| {
+        let text = with_listener("default_auth = 'md5'").replace("\"mysql\"", "\"postgres\"");
+        let at = text.find("auth = {").unwrap();
+        let end = at + text[at..].find('\n').unwrap();
+        let text = format!("{}auth = {auth}{}", &text[..at], &text[end..]);
+        place.parse(&text).unwrap().listeners.remove(0)
+    };
+    place.write("userlist.txt", "\"app\" \"x\"\n");
+    let list = auth("{ source = 'file', file = 'userlist.txt' }");
+    assert!(matches!(&list.auth, Auth::UserList { path } if path.ends_with("userlist.txt")));
+    let own = PostgresListener { default_auth: PostgresAuth::Md5 };
+    assert_eq!(list.protocol, ListenerProtocol::Postgres(own));
+    for verifier in ["md50123456789abcdef0123456789abcdef", "SCRAM-SHA-256$4096:c2FsdA==$a:b"] {
+        let users = format!("[{{ name = 'app', verifier = '{verifier}' }}]");
+        let listener = auth(&format!("{{ source = 'config', users = {users} }}"));
+        let Auth::Users(users) = listener.auth else { panic!("users") };
+        assert_eq!(users[0].secret, UserSecret::Verifier(Secret::new(verifier.to_owned())));
+    }
 }
 
 #[test]
 fn compression_can_be_switched_off() {
     let config = Place::new().parse(&with_listener("compression = []")).unwrap();
-    assert_eq!(config.listeners[0].compression, []);
+    assert_eq!(mysql(&config.listeners[0]).compression, []);
 }
 
 #[test]
@@ -219,7 +273,10 @@ fn keys_of_servers_are_refused_pinned_or_taken_as_they_come() {
     let place = Place::new();
     let rsa = |table: &str| {
         let text = with_upstream(&format!("rsa = {table}"));
-        place.parse(&text).unwrap().upstreams.remove(0).rsa
+        match place.parse(&text).unwrap().upstreams.remove(0).protocol {
+            UpstreamProtocol::Mysql { rsa } => rsa,
+            other => panic!("{other:?}"),
+        }
     };
     let pinned = ServerRsa::Pinned(place.path().join("ca.pem"));
     assert_eq!(rsa("{ keys = 'ca.pem' }"), pinned);
@@ -242,7 +299,7 @@ fn files_are_loaded_from_disk() {
     place.write("tidegate.toml", LEAST);
     assert_eq!(load(&place.path().join("tidegate.toml")), place.parse(LEAST));
     place.write("users.toml", "[[user]]\nname = 'app'\npassword = 'x'\n");
-    let users = load_users(&place.path().join("users.toml")).unwrap();
+    let users = load_users(&place.path().join("users.toml"), Protocol::Mysql).unwrap();
     assert_eq!(users.len(), 1);
 }
 

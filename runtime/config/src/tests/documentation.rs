@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::Protocol;
 
 const PAGE: &str = include_str!("../../../../docs/configuration.md");
 
@@ -38,7 +39,9 @@ fn every_example_of_the_page_is_understood() {
     for example in examples {
         if example.contains("[[user]]") {
             place.write("users.toml", example);
-            crate::load_users_with(&place.path().join("users.toml"), &environment).unwrap();
+            let protocol = Some(Protocol::Mysql);
+            let path = place.path().join("users.toml");
+            crate::load_users_with(&path, &environment, protocol).unwrap();
         } else if let Err(errors) = place.parse(&completed(example)) {
             panic!("{errors}\n{example}");
         }

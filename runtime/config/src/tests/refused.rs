@@ -1,7 +1,7 @@
 //! What is wrong, and how it is said.
 
 use super::*;
-use crate::{load, load_users};
+use crate::{Protocol, load, load_users};
 
 /// Checks the exact text of the errors, without the path of the file.
 #[track_caller]
@@ -539,12 +539,32 @@ fn versions_that_no_driver_could_read() {
 }
 
 #[test]
+fn what_belongs_to_another_protocol() {
+    refused(
+        &with_upstream("tls = { mode = 'require', negotiation = 'direct' }"),
+        &["7:39: upstream.tls.negotiation: is for the protocol `postgres` only"],
+    );
+    refused(
+        &with_listener("compression = []").replace("\"mysql\"", "\"postgres\""),
+        &["14:15: listener.compression: is for the protocol `mysql` only"],
+    );
+    refused(
+        &with_upstream("read_after_write = 'gtid'").replace("\"mysql\"", "\"postgres\""),
+        &["7:20: upstream.read_after_write: `gtid` is unknown; known are `none`, `lsn`, `primary`"],
+    );
+    refused(
+        &LEAST.replacen("\"mysql\"", "\"postgres\"", 1),
+        &["12:12: listener.upstream: `orders` speaks `postgres`, and the listener `mysql`"],
+    );
+}
+
+#[test]
 fn files_that_cannot_be_read() {
     let place = Place::new();
     let path = place.path().join("nowhere.toml");
     let shown = format!("{}: cannot be read: there is no such file", path.display());
     assert_eq!(load(&path).unwrap_err().to_string(), shown);
-    assert_eq!(load_users(&path).unwrap_err().to_string(), shown);
+    assert_eq!(load_users(&path, Protocol::Mysql).unwrap_err().to_string(), shown);
     std::fs::write(&path, [0xff, 0xfe]).unwrap();
     assert!(load(&path).unwrap_err().to_string().ends_with("cannot be read: it is not UTF-8"));
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-use tidegate_config::{ListenerProtocol, User, load_users};
+use tidegate_config::{Protocol, User, load_users};
 use tracing::{info, warn};
 
 use super::decoys::Decoys;
@@ -16,8 +16,6 @@ const RECHECK: Duration = Duration::from_secs(1);
 
 pub(crate) struct UsersFile {
     path: PathBuf,
-    /// Whose users they are.
-    listener: ListenerProtocol,
     state: Mutex<State>,
 }
 
@@ -30,13 +28,12 @@ struct State {
 impl UsersFile {
     pub(super) fn new(
         path: &Path,
-        listener: &ListenerProtocol,
         users: Vec<User>,
         decoys: &Decoys,
     ) -> Self {
         let users = Users::new(users, decoys);
         let state = State { users, modified: modified(path), checked: Instant::now() };
-        Self { path: path.to_owned(), listener: listener.clone(), state: Mutex::new(state) }
+        Self { path: path.to_owned(), state: Mutex::new(state) }
     }
 
     pub(super) fn find(&self, user: &str, decoys: &Decoys) -> Found {
@@ -61,7 +58,7 @@ impl UsersFile {
             return false;
         }
         state.modified = modified;
-        match load_users(&self.path, &self.listener) {
+        match load_users(&self.path, Protocol::Mysql) {
             Ok(users) => {
                 info!(file = %self.path.display(), users = users.len(), "users were read again");
                 state.users = Users::new(users, decoys);

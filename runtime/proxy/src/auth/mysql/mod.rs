@@ -79,7 +79,7 @@ impl Verifiers {
         let source = match &listener.auth {
             Auth::Users(users) => Source::Users(Users::new(users.clone(), &decoys)),
             Auth::File { path, users } => {
-                Source::File(UsersFile::new(path, &listener.protocol, users.clone(), &decoys))
+                Source::File(UsersFile::new(path, users.clone(), &decoys))
             }
             // What only PostgreSQL has is refused by the configuration.
             Auth::Server { .. } | Auth::UserList { .. } => Source::Server(Box::new(ServerUsers::new(Arc::clone(upstream)))),
