@@ -152,10 +152,8 @@ fn mysql_options(
     upstream: &config::Upstream,
     rsa: &config::ServerRsa,
 ) -> Result<<Mysql as Protocol>::Options, StartError> {
-    let keys = ServerKeys::new(rsa).map_err(|source| StartError::UpstreamKeys {
-        upstream: upstream.name.clone(),
-        source,
-    })?;
+    let keys = ServerKeys::new(rsa)
+        .map_err(|source| StartError::UpstreamKeys { upstream: upstream.name.clone(), source })?;
     Ok(mysql_pool::Options::new(upstream, keys))
 }
 

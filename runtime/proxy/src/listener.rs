@@ -78,17 +78,8 @@ pub(crate) struct Parts<P: Protocol> {
 
 impl<P: Protocol> Listener<P> {
     pub(crate) fn new(parts: Parts<P>) -> Self {
-        let Parts {
-            id,
-            config,
-            own,
-            shared,
-            default,
-            verifiers,
-            acceptor,
-            metrics,
-            query_log,
-        } = parts;
+        let Parts { id, config, own, shared, default, verifiers, acceptor, metrics, query_log } =
+            parts;
         let name = config.name.as_str().into();
         let sessions = AtomicUsize::new(0);
         Self {

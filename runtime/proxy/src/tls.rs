@@ -81,10 +81,7 @@ pub(crate) struct Dialler {
 
 impl Dialler {
     /// `None` when TLS is disabled. `host` is the server's name unless the configuration has one.
-    pub(crate) fn new<P: Protocol>(
-        tls: &ServerTls,
-        host: &str,
-    ) -> Result<Option<Self>, TlsError> {
+    pub(crate) fn new<P: Protocol>(tls: &ServerTls, host: &str) -> Result<Option<Self>, TlsError> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?;
         let verifier: Arc<dyn ServerCertVerifier> = match (tls.mode, &tls.ca) {

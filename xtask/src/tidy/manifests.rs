@@ -72,6 +72,7 @@ const WALLS: &[Wall] = &[
         &[
             "runtime/wire",
             "runtime/mysql-wire",
+            "runtime/postgres-wire",
             "runtime/sql",
             "runtime/hook",
             "runtime/config",

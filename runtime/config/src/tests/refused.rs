@@ -478,7 +478,7 @@ fn accounts_and_roles_that_do_not_fit_together() {
     );
     refused(
         &with_auth("{ source = 'server', file = 'users.toml' }"),
-        &["13:29: listener.auth.file: unknown key; known are `source`"],
+        &["13:29: listener.auth.file: unknown key; known are `source`, `query`"],
     );
 }
 
@@ -542,7 +542,7 @@ fn versions_that_no_driver_could_read() {
 fn what_belongs_to_another_protocol() {
     refused(
         &with_upstream("tls = { mode = 'require', negotiation = 'direct' }"),
-        &["7:39: upstream.tls.negotiation: is for the protocol `postgres` only"],
+        &["7:41: upstream.tls.negotiation: is for the protocol `postgres` only"],
     );
     refused(
         &with_listener("compression = []").replace("\"mysql\"", "\"postgres\""),

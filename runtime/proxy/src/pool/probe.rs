@@ -20,10 +20,7 @@ use super::upstream::Upstream;
 use crate::protocol::Protocol;
 
 /// Probes one server for as long as the process lives, and closes what was idle for too long.
-pub(crate) async fn probe_forever<P: Protocol>(
-    upstream: Arc<Upstream<P>>,
-    server: Arc<Server<P>>,
-) {
+pub(crate) async fn probe_forever<P: Protocol>(upstream: Arc<Upstream<P>>, server: Arc<Server<P>>) {
     let account = upstream.account.as_ref();
     let mut probe = account.map(|account| Probe::new(&upstream, &server, account));
     let mut failures = 0_u32;

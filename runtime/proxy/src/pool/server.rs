@@ -53,6 +53,7 @@ impl<P: Protocol> LeaseError<P> {
 const VERSION_MAX: usize = 60;
 
 type Waiter<P> = oneshot::Sender<Grant<P>>;
+type Places<P> = Policy<Arc<<P as Protocol>::Identity>, Idle<P>, Waiter<P>>;
 type Idle<P> = (Box<<P as Protocol>::Connection>, Arc<<P as Protocol>::Identity>);
 
 /// What someone who wants a connection gets at once.
@@ -116,7 +117,7 @@ pub(crate) struct Server<P: Protocol> {
     version: Mutex<Option<Arc<str>>>,
     pub(super) leased: AtomicUsize,
     health: Mutex<Health>,
-    policy: Mutex<Policy<Arc<P::Identity>, Idle<P>, Waiter<P>>>,
+    policy: Mutex<Places<P>>,
     metrics: Arc<ServerMetrics>,
 }
 
@@ -397,7 +398,7 @@ impl<P: Protocol> Server<P> {
         self.show(&locked(&self.policy));
     }
 
-    fn show(&self, policy: &Policy<Arc<P::Identity>, Idle<P>, Waiter<P>>) {
+    fn show(&self, policy: &Places<P>) {
         let counts = policy.counts();
         self.metrics.connections(counts.open - counts.idle, counts.idle, counts.waiting);
     }
@@ -427,4 +428,3 @@ impl<P: Protocol> Drop for Room<P> {
         }
     }
 }
-

@@ -100,17 +100,18 @@ impl<G: Position> Standing<G> {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_mysql_wire::gtid::GtidSet;
     use tidegate_telemetry::Telemetry;
 
     use super::super::report::Replication;
     use super::*;
 
-    fn standing(role: Role) -> Standing {
+    fn standing(role: Role) -> Standing<GtidSet> {
         let telemetry = Telemetry::new().unwrap();
         Standing::new(role, &telemetry.server("orders", "db:3306"))
     }
 
-    fn report(replication: Replication, executed: &str) -> Report {
+    fn report(replication: Replication, executed: &str) -> Report<GtidSet> {
         let executed = Some(GtidSet::parse(executed).unwrap());
         Report { writable: false, replication, executed }
     }

@@ -177,7 +177,11 @@ impl<P: Protocol> Upstream<P> {
     }
 
     /// Lends an idle connection to the server that [`Self::lease`] would choose first, if it has one.
-    pub(crate) fn lease_idle(&self, member: Member, borrower: Borrower<'_, P>) -> Option<Leased<P>> {
+    pub(crate) fn lease_idle(
+        &self,
+        member: Member,
+        borrower: Borrower<'_, P>,
+    ) -> Option<Leased<P>> {
         let server = self.choose(self.meant(member), None, &[])?;
         self.servers[server].lease_idle(borrower)
     }
@@ -213,7 +217,12 @@ impl<P: Protocol> Upstream<P> {
         }
     }
 
-    fn choose(&self, member: Member, written: Option<&P::Position>, tried: &[usize]) -> Option<usize> {
+    fn choose(
+        &self,
+        member: Member,
+        written: Option<&P::Position>,
+        tried: &[usize],
+    ) -> Option<usize> {
         let now = Instant::now();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let candidates = self.servers.iter().map(|server| server.candidate(now, written));

@@ -26,11 +26,7 @@ struct State {
 }
 
 impl UsersFile {
-    pub(super) fn new(
-        path: &Path,
-        users: Vec<User>,
-        decoys: &Decoys,
-    ) -> Self {
+    pub(super) fn new(path: &Path, users: Vec<User>, decoys: &Decoys) -> Self {
         let users = Users::new(users, decoys);
         let state = State { users, modified: modified(path), checked: Instant::now() };
         Self { path: path.to_owned(), state: Mutex::new(state) }

@@ -14,9 +14,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tidegate_config::{
-    Auth, AuthMethod, Listener, MysqlListener, User, UserSecret,
-};
+use tidegate_config::{Auth, AuthMethod, Listener, MysqlListener, User, UserSecret};
 use tidegate_mysql_wire::auth::{Credential, Flow, Method, UnusableVerifier, Verifier};
 use tidegate_mysql_wire::downstream::DecoyKey;
 use tidegate_mysql_wire::packet::ErrPacket;
@@ -82,7 +80,9 @@ impl Verifiers {
                 Source::File(UsersFile::new(path, users.clone(), &decoys))
             }
             // What only PostgreSQL has is refused by the configuration.
-            Auth::Server { .. } | Auth::UserList { .. } => Source::Server(Box::new(ServerUsers::new(Arc::clone(upstream)))),
+            Auth::Server { .. } | Auth::UserList { .. } => {
+                Source::Server(Box::new(ServerUsers::new(Arc::clone(upstream))))
+            }
         };
         Self { source, upstream: Arc::clone(upstream), learned: Learned::new(), decoys, key }
     }

@@ -127,7 +127,7 @@ impl ServerUsers {
     /// Asks the primary, or whoever there is: a replica may be late.
     async fn connect(&self) -> Result<Interrogator, Unavailable> {
         let account = self.upstream.account.as_ref().ok_or(Unavailable::NoAccount)?;
-                let mut servers: Vec<_> =
+        let mut servers: Vec<_> =
             self.upstream.servers.iter().filter(|server| server.is_up()).collect();
         servers.sort_by_key(|server| server.role() != Role::Primary);
         let mut failure = Unavailable::NoServer;

@@ -75,7 +75,9 @@ fn of_table(table: &Table) -> Replication {
     let channels = table.rows.iter().filter(|row| !is_of_group(row));
     channels.map(|row| columns.read(row)).fold(Replication::None, |all, one| match (all, one) {
         (Replication::None, one) => one,
-        (stopped @ Replication::Stopped { .. }, _) | (_, stopped @ Replication::Stopped { .. }) => stopped,
+        (stopped @ Replication::Stopped { .. }, _) | (_, stopped @ Replication::Stopped { .. }) => {
+            stopped
+        }
         (Replication::Running { lag: one }, Replication::Running { lag: other }) => {
             Replication::Running { lag: one.zip(other).map(|(one, other)| one.max(other)) }
         }

@@ -40,8 +40,7 @@ pub(super) async fn dial(
                 conn.send(&out).await.map_err(DialError::Lost)?;
                 out.clear();
                 let answer = answer(&mut conn).await?;
-                next.on_byte(answer, conn.inbox.as_slice(), &mut out)
-                    .map_err(DialError::Login)?
+                next.on_byte(answer, conn.inbox.as_slice(), &mut out).map_err(DialError::Login)?
             }
             Step::UpgradeTls(next) => {
                 route.upgrade(&mut conn).await?;

@@ -24,7 +24,8 @@ pub(super) async fn ask(
     Ok(match connection.query(QUESTION).await? {
         Ok(rows) => (read(&rows), None),
         Err(refusal) => {
-            let report = Report { writable: false, replication: Replication::Unknown, executed: None };
+            let report =
+                Report { writable: false, replication: Replication::Unknown, executed: None };
             (report, Some(refusal.to_string()))
         }
     })

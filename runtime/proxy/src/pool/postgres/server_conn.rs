@@ -1,8 +1,8 @@
 //! A connection to a server that has logged in, and the short exchanges that tidegate has with it
 //! on its own account.
 
-use std::io;
 use std::hash::{BuildHasher as _, RandomState};
+use std::io;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 

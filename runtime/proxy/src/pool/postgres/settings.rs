@@ -146,7 +146,10 @@ mod tests {
         assert_eq!(wanted.missed_by(&Settings::default()).unwrap(), "SET a = 1; SET b.c = 2");
         let heard = settings(&[("a", "SET a = 1"), ("b.c", "SET b.c = 3"), ("d.e", "SET d.e = 4")]);
         assert_eq!(wanted.missed_by(&heard).unwrap(), "RESET \"d\".\"e\"; SET b.c = 2");
-        assert_eq!(Settings::default().missed_by(&wanted).unwrap(), "RESET \"a\"; RESET \"b\".\"c\"");
+        assert_eq!(
+            Settings::default().missed_by(&wanted).unwrap(),
+            "RESET \"a\"; RESET \"b\".\"c\""
+        );
     }
 
     #[test]

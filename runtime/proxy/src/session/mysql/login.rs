@@ -33,7 +33,7 @@ use super::state::LASTING;
 use super::{Listener, Session, farewell, reply};
 use crate::auth::mysql::{is_denial, method};
 use crate::conn::{Conn, Stream};
-use crate::pool::mysql::{Borrower, Mysql, DialError, Identity, LeaseError, Leased};
+use crate::pool::mysql::{Borrower, DialError, Identity, LeaseError, Leased, Mysql};
 use crate::route::Bonds;
 use crate::rsa::{PasswordKey, SharedKey};
 use crate::sessions::Sessions;

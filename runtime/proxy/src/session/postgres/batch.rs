@@ -193,9 +193,7 @@ impl Session {
                     PROGRAM_LIMIT_EXCEEDED,
                     format!("tidegate: a statement to prepare may have {HELD_MAX} bytes"),
                 ))),
-                frontend::BIND => {
-                    self.plan_bind(payload, whole, &mut wished, &mut portals)?
-                }
+                frontend::BIND => self.plan_bind(payload, whole, &mut wished, &mut portals)?,
                 frontend::DESCRIBE => self.plan_describe(payload, &portals)?,
                 frontend::EXECUTE => plan_execute(payload, &mut portals)?,
                 frontend::CLOSE => self.plan_close(payload)?,
@@ -273,7 +271,10 @@ impl Session {
             }
         };
         if self.asks_in_vain(&asked) {
-            return Ok(Plan::Fail(Box::new(reply::rejection(&sequence_refusal(), Severity::Error))));
+            return Ok(Plan::Fail(Box::new(reply::rejection(
+                &sequence_refusal(),
+                Severity::Error,
+            ))));
         }
         let own = match &asked.verdict.answer {
             Some(Decided::Reject(rejection)) => {
@@ -313,14 +314,12 @@ impl Session {
                     }
                 },
             },
-            Named::Portal(name) => {
-                match portals.iter().find(|portal| *portal.name == *name) {
-                    Some(Portal { own: Some((own, formats)), .. }) => {
-                        reply::describe(&mut out, own, formats);
-                    }
-                    _ => return Ok(Plan::Pass),
+            Named::Portal(name) => match portals.iter().find(|portal| *portal.name == *name) {
+                Some(Portal { own: Some((own, formats)), .. }) => {
+                    reply::describe(&mut out, own, formats);
                 }
-            }
+                _ => return Ok(Plan::Pass),
+            },
         }
         Ok(Plan::Own(out))
     }

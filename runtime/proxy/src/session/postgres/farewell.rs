@@ -20,9 +20,7 @@ pub(super) const LIMIT: Duration = Duration::from_secs(1);
 pub(super) fn of(end: &End) -> Option<ErrorResponse> {
     let (code, message) = match end {
         End::Violation(violation) => (SqlState::of(violation), format!("tidegate: {violation}")),
-        End::Stopped => {
-            (ADMIN_SHUTDOWN, "tidegate is shutting down; connect again".to_owned())
-        }
+        End::Stopped => (ADMIN_SHUTDOWN, "tidegate is shutting down; connect again".to_owned()),
         End::Idle => (ADMIN_SHUTDOWN, "closed: the session was idle for too long".to_owned()),
         End::Killed => {
             let words = "terminating connection due to administrator command";

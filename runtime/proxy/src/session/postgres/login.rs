@@ -185,15 +185,15 @@ async fn enter(
     stop: &Arc<Stop>,
 ) -> Result<Came, LoginFailure> {
     if listener.is_full() {
-        let message = format!("tidegate: listener {} has as many sessions as it may", listener.name());
+        let message =
+            format!("tidegate: listener {} has as many sessions as it may", listener.name());
         let error = ErrorResponse::new(Severity::Fatal, TOO_MANY_CONNECTIONS, message);
         return Err(told(error, LoginResult::ProxyError));
     }
     let mut pending = BytesMut::new();
     let mut reader = Reader { client, pending: &mut pending };
-    let identified = match identify(listener, &mut reader).await? {
-        Some(identified) => identified,
-        None => return Ok(Came::ToCancel),
+    let Some(identified) = identify(listener, &mut reader).await? else {
+        return Ok(Came::ToCancel);
     };
     let login = identified.login().clone();
     let proven = prove(listener, &mut reader, identified).await?;
@@ -360,8 +360,8 @@ async fn start(
 
 async fn upgrade(listener: &Listener, client: &mut Conn) -> Result<(), LoginFailure> {
     let acceptor = listener.acceptor();
-    let acceptor = acceptor
-        .ok_or_else(|| LoginFailure::Tls(io::Error::other("there is no certificate")))?;
+    let acceptor =
+        acceptor.ok_or_else(|| LoginFailure::Tls(io::Error::other("there is no certificate")))?;
     client.upgrade(|socket| acceptor.accept(socket)).await.map_err(LoginFailure::Tls)
 }
 
@@ -419,10 +419,7 @@ fn context(listener: &Listener, client: &Conn, id: u64, login: &Login) -> Box<Se
 }
 
 /// Asks the plugins where this client's statements should go, if it may come in at all.
-fn admit(
-    listener: &Listener,
-    context: &mut Box<SessionContext>,
-) -> Result<Target, LoginFailure> {
+fn admit(listener: &Listener, context: &mut Box<SessionContext>) -> Result<Target, LoginFailure> {
     let wanted = listener.hooks().wanted(listener.id());
     if !wanted.contains(Hooked::CONNECTION) {
         return Ok(listener.default_target());

@@ -183,9 +183,9 @@ impl Session {
     /// The server owes answers, or something is on its way.
     fn is_busy(&mut self) -> bool {
         let active = self.active;
-        let owes = active.and_then(|place| self.leases.at(place)).is_some_and(|held| {
-            !held.leased.connection().scanner.is_idle()
-        });
+        let owes = active
+            .and_then(|place| self.leases.at(place))
+            .is_some_and(|held| !held.leased.connection().scanner.is_idle());
         owes || !self.pipe.is_empty()
     }
 

@@ -359,9 +359,9 @@ pub(super) fn sequence_refusal() -> tidegate_hook::Rejection {
     tidegate_hook::Rejection {
         code: 0,
         sqlstate: FEATURE_NOT_SUPPORTED.as_str().to_owned(),
-        message: "tidegate: currval() and lastval() need the connection that the sequence was used \
+        message:
+            "tidegate: currval() and lastval() need the connection that the sequence was used \
                   on; use them in the same transaction, or INSERT … RETURNING"
-            .to_owned(),
+                .to_owned(),
     }
 }
-

@@ -50,7 +50,10 @@ impl Session {
         for digest in digests {
             held.leased.server().learn_write(digest);
         }
-        debug!(session = self.context.id, "a statement for a replica writes; it goes to the primary");
+        debug!(
+            session = self.context.id,
+            "a statement for a replica writes; it goes to the primary"
+        );
         let connection = held.leased.connection();
         connection.conn.inbox.consume(std::mem::take(&mut self.pipe.forward));
         self.pipe.to_client.truncate(before);

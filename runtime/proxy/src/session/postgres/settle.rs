@@ -294,7 +294,11 @@ impl Session {
         self.drop_at(place);
         let address = &*server.address;
         if !owes && !bound {
-            debug!(session = self.context.id, server = address, "an idle connection was lost: {why}");
+            debug!(
+                session = self.context.id,
+                server = address,
+                "an idle connection was lost: {why}"
+            );
             return Ok(());
         }
         let consequence = match (self.bonds.transaction, self.bonds.pin) {

@@ -12,9 +12,14 @@ use super::pins::Pin;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trace {
     /// It can be said again on another connection.
-    Set { name: Box<str>, statement: Box<str> },
+    Set {
+        name: Box<str>,
+        statement: Box<str>,
+    },
     /// A name has what the login gave it.
-    Reset { name: Box<str> },
+    Reset {
+        name: Box<str>,
+    },
     ResetAll,
     /// `DISCARD ALL`.
     Discard,
@@ -162,9 +167,7 @@ fn objects(object: Object, left: &mut Vec<Trace>) {
             left.push(Trace::Pin(Pin::TemporaryTable(Some(name.name))));
         }
         Object::Drop(names) => left.extend(
-            names
-                .into_iter()
-                .map(|name| Trace::Unpin(Pin::TemporaryTable(Some(name.name)))),
+            names.into_iter().map(|name| Trace::Unpin(Pin::TemporaryTable(Some(name.name)))),
         ),
         Object::Execute(_)
         | Object::Declare { held: false, .. }
@@ -274,7 +277,10 @@ mod tests {
         assert_eq!(left("RESET ALL"), [Trace::ResetAll]);
         assert_eq!(left("DISCARD ALL"), [Trace::Discard]);
         assert_eq!(left("SET x.y FROM CURRENT"), [Trace::Pin(Pin::SessionVariable)]);
-        assert_eq!(left("SELECT set_config('a.b', 'c', false)"), [Trace::Pin(Pin::SessionVariable)]);
+        assert_eq!(
+            left("SELECT set_config('a.b', 'c', false)"),
+            [Trace::Pin(Pin::SessionVariable)]
+        );
         assert_eq!(left("SELECT set_config('a.b', 'c', true)"), []);
     }
 
