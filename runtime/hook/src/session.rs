@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use bitflags::bitflags;
+use tidegate_sql::Dialect;
 
 use crate::ConnectionAttributes;
 
@@ -19,6 +20,17 @@ pub enum Protocol {
     #[default]
     Mysql,
     Postgres,
+}
+
+impl Protocol {
+    /// What its statements are written in.
+    #[must_use]
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::Mysql => Dialect::Mysql,
+            Self::Postgres => Dialect::Postgres,
+        }
+    }
 }
 
 bitflags! {

@@ -150,7 +150,7 @@ impl Loaded {
             decision
         };
         if let Some(text) = decision.rewrite() {
-            request.rewrite(text);
+            request.rewrite(text, session.protocol.dialect());
         }
         Ok(decision.apply(verdict, &place.name))
     }

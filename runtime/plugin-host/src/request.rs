@@ -42,8 +42,8 @@ impl<'a> Request<'a> {
     }
 
     /// Replaces the statement by a plugin's text.
-    pub(crate) fn rewrite(&mut self, text: &str) {
-        let analysis = analyze(text.as_bytes(), Dialect::Mysql);
+    pub(crate) fn rewrite(&mut self, text: &str, dialect: Dialect) {
+        let analysis = analyze(text.as_bytes(), dialect);
         self.bytes = Cow::Owned(text.as_bytes().to_vec());
         self.kind = analysis.kind;
         self.digest = analysis.digest;
@@ -176,10 +176,14 @@ mod tests {
     fn a_rewrite_is_looked_at_anew() {
         let mut request = request(b"SELECT 1");
         let before = request.fingerprint();
-        request.rewrite("DELETE FROM t");
+        request.rewrite("DELETE FROM t", Dialect::Mysql);
         assert_eq!(request.kind, Kind::Write);
         assert_ne!(request.digest, 1);
         assert_ne!(request.fingerprint(), before);
         assert_eq!(request.text(), ("DELETE FROM t", StatementTraits::PREPARED));
+        request.rewrite("COPY t FROM STDIN", Dialect::Postgres);
+        assert_eq!(request.kind, Kind::Write);
+        request.rewrite("COPY t FROM STDIN", Dialect::Mysql);
+        assert_eq!(request.kind, Kind::Unknown);
     }
 }

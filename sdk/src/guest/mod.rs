@@ -62,8 +62,9 @@ fn session(client: &Client) -> Session {
 
 fn dialect(protocol: Protocol) -> Dialect {
     match protocol {
+        Protocol::Postgres => Dialect::Postgres,
         // The other protocols are not spoken yet; each brings its own dialect, if any.
-        Protocol::Mysql | Protocol::Postgres | Protocol::Http | Protocol::Iproto => Dialect::Mysql,
+        Protocol::Mysql | Protocol::Http | Protocol::Iproto => Dialect::Mysql,
     }
 }
 

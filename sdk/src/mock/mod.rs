@@ -35,7 +35,7 @@ use crate::Config;
 use crate::log::Level;
 
 pub use session::{MockSession, session};
-pub use statement::{prepared, statement};
+pub use statement::{prepared, prepared_in, statement, statement_in};
 
 /// The host of this thread, fresh, until it is dropped.
 ///

@@ -2,6 +2,8 @@
 
 use std::ops::Deref;
 
+use tidegate_sql::Dialect;
+
 use super::state::{self, SessionData};
 use crate::Session;
 use crate::session::State;
@@ -18,7 +20,8 @@ use crate::session::State;
 #[derive(Debug)]
 pub struct MockSession(Session);
 
-/// A session of this user: without a database, TLS or transaction, from a port of the local host.
+/// A session of this user: without a database, TLS or transaction, from a port of the local host, with
+/// MySQL's protocol.
 ///
 /// ```
 /// use tidegate_sdk::mock;
@@ -115,6 +118,18 @@ impl MockSession {
         self.data(|data| {
             data.connection_attributes.insert(key.to_owned(), value.to_owned());
         })
+    }
+
+    /// Its statements are written in this dialect, by the protocol that its client speaks.
+    ///
+    /// ```
+    /// # use tidegate_sdk::{mock, sql_text::Dialect};
+    /// let session = mock::session("app").with_dialect(Dialect::Postgres);
+    /// assert_eq!(session.dialect(), Dialect::Postgres);
+    /// ```
+    #[must_use]
+    pub fn with_dialect(self, dialect: Dialect) -> Self {
+        self.state(|state| state.dialect = dialect)
     }
 
     /// It is encrypted.

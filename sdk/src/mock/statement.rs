@@ -17,7 +17,7 @@ const TEXT_MAX: usize = 16 << 10;
 /// ```
 #[must_use]
 pub fn statement(sql: impl AsRef<[u8]>) -> Statement {
-    with_traits(sql.as_ref(), StatementTraits::default())
+    statement_in(Dialect::Mysql, sql)
 }
 
 /// The same, prepared.
@@ -29,11 +29,38 @@ pub fn statement(sql: impl AsRef<[u8]>) -> Statement {
 /// ```
 #[must_use]
 pub fn prepared(sql: impl AsRef<[u8]>) -> Statement {
-    with_traits(sql.as_ref(), StatementTraits { prepared: true, ..StatementTraits::default() })
+    prepared_in(Dialect::Mysql, sql)
 }
 
-fn with_traits(sql: &[u8], traits: StatementTraits) -> Statement {
-    let analysis = analyze(sql, Dialect::Mysql);
+/// A statement of a session whose dialect is not MySQL's.
+///
+/// ```
+/// use tidegate_sdk::{mock, sql::Kind, sql_text::Dialect};
+///
+/// let statement = mock::statement_in(Dialect::Postgres, "COPY orders FROM STDIN");
+/// assert_eq!(statement.kind(), Kind::Write);
+/// ```
+#[must_use]
+pub fn statement_in(dialect: Dialect, sql: impl AsRef<[u8]>) -> Statement {
+    with_traits(dialect, sql.as_ref(), StatementTraits::default())
+}
+
+/// The same, prepared.
+///
+/// ```
+/// use tidegate_sdk::{mock, sql_text::Dialect};
+///
+/// let statement = mock::prepared_in(Dialect::Postgres, "SELECT * FROM orders WHERE id = $1");
+/// assert!(statement.is_prepared());
+/// ```
+#[must_use]
+pub fn prepared_in(dialect: Dialect, sql: impl AsRef<[u8]>) -> Statement {
+    let traits = StatementTraits { prepared: true, ..StatementTraits::default() };
+    with_traits(dialect, sql.as_ref(), traits)
+}
+
+fn with_traits(dialect: Dialect, sql: &[u8], traits: StatementTraits) -> Statement {
+    let analysis = analyze(sql, dialect);
     let text = cut(sql);
     let held = sql.get(..BYTES_MAX as usize).unwrap_or(sql);
     let traits = StatementTraits {

@@ -14,7 +14,7 @@ use tidegate_hook::{
     StatementTraits, TargetId, Targets, Verdict,
 };
 use tidegate_plugin_host::{ListenerPlugins, PluginHost, PluginStatus, Settings};
-use tidegate_sql::{Dialect, analyze};
+use tidegate_sql::analyze;
 
 use crate::log;
 
@@ -171,7 +171,7 @@ pub(crate) fn ask_with(
 ) -> Verdict {
     let attribute = |(name, value)| Attribute { name, value: Cow::Borrowed(value) };
     let attributes: Vec<_> = attached.iter().copied().map(attribute).collect();
-    let analysis = analyze(text.as_bytes(), Dialect::Mysql);
+    let analysis = analyze(text.as_bytes(), session.protocol.dialect());
     let mut traits = StatementTraits::empty();
     traits.set(StatementTraits::MULTIPLE, analysis.multiple);
     let statement = Statement {
