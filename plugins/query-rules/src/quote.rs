@@ -8,6 +8,7 @@ use tidegate_sdk::sql_text::Dialect;
 pub(crate) fn push_literal(out: &mut String, text: &str, dialect: Dialect) {
     match dialect {
         Dialect::Mysql => push_mysql(out, text),
+        Dialect::Postgres => push_postgres(out, text),
     }
 }
 
@@ -27,13 +28,35 @@ fn push_mysql(out: &mut String, text: &str) {
     out.push('\'');
 }
 
+/// With `standard_conforming_strings` off, a backslash escapes in any string; in `E'…'` it always does.
+fn push_postgres(out: &mut String, text: &str) {
+    let escapes = text.contains('\\');
+    // Behind a letter, the E would be the end of a name.
+    out.push_str(if escapes { " E'" } else { "'" });
+    for character in text.chars() {
+        if character == '\'' || character == '\\' {
+            out.push(character);
+        }
+        out.push(character);
+    }
+    out.push('\'');
+}
+
 #[cfg(test)]
 mod tests {
+    use tidegate_sdk::sql_text::{TokenKind, tokens};
+
     use super::*;
 
     fn literal(text: &str) -> String {
         let mut out = String::new();
         push_literal(&mut out, text, Dialect::Mysql);
+        out
+    }
+
+    fn postgres(text: &str) -> String {
+        let mut out = String::new();
+        push_literal(&mut out, text, Dialect::Postgres);
         out
     }
 
@@ -50,5 +73,20 @@ mod tests {
     fn a_backslash_is_written_so_that_no_mode_changes_it() {
         assert_eq!(literal("a\\'b"), "_utf8mb4 X'615C2762'");
         assert_eq!(literal("\\"), "_utf8mb4 X'5C'");
+    }
+
+    #[test]
+    fn a_literal_of_postgres_is_one_whatever_is_in_it() {
+        assert_eq!(postgres(""), "''");
+        assert_eq!(postgres("it's \"so\" $$ -- /*"), "'it''s \"so\" $$ -- /*'");
+        assert_eq!(postgres("a\\'b"), " E'a\\\\''b'");
+        assert_eq!(postgres("\\"), " E'\\\\'");
+        for text in ["", "'", "\\", "\\'", "'\\", "a\n'\\\\' b", "ü"] {
+            // Also behind a name, and in front of one.
+            let whole = format!("a{}b", postgres(text));
+            let kinds: Vec<_> =
+                tokens(whole.as_bytes(), Dialect::Postgres).map(|token| token.kind).collect();
+            assert_eq!(kinds, [TokenKind::Word, TokenKind::String, TokenKind::Word], "{whole}");
+        }
     }
 }

@@ -31,10 +31,18 @@ pub(crate) fn replace(
     (out.len() <= LENGTH_MAX).then_some(out)
 }
 
-/// How many values have to be bound to a prepared statement.
+/// How many values have to be bound to a prepared statement: one for each `?`, or up to the highest `$1`.
 pub(crate) fn placeholders(text: &str, dialect: Dialect) -> usize {
-    let all = tokens(text.as_bytes(), dialect);
-    all.filter(|token| token.kind == TokenKind::Placeholder).count()
+    let all = tokens(text.as_bytes(), dialect).filter(|token| token.kind == TokenKind::Placeholder);
+    match dialect {
+        Dialect::Mysql => all.count(),
+        Dialect::Postgres => all.filter_map(|token| number(token.bytes)).max().unwrap_or(0),
+    }
+}
+
+/// The number of `$1`.
+fn number(placeholder: &[u8]) -> Option<usize> {
+    str::from_utf8(placeholder.strip_prefix(b"$")?).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -69,5 +77,8 @@ mod tests {
     #[test]
     fn placeholders_in_literals_are_none() {
         assert_eq!(placeholders("SELECT ?, '?' FROM t WHERE a = ? -- ?", Dialect::Mysql), 2);
+        let text = "SELECT $2, '$9', $$ $8 $$, a ? 'b' FROM t WHERE a = $1 OR b = $2 --$7";
+        assert_eq!(placeholders(text, Dialect::Postgres), 2);
+        assert_eq!(placeholders("SELECT a ? 'b'", Dialect::Postgres), 0);
     }
 }

@@ -1,5 +1,6 @@
 mod configuration;
 mod flow;
+mod postgres;
 mod reuse;
 
 use tidegate_sdk::mock;
@@ -35,7 +36,7 @@ fn app() -> MockSession {
 
 /// The verdict without what the host may reuse.
 fn ask(plugin: &QueryRules, session: &Session, text: &str) -> Verdict {
-    let mut verdict = plugin.on_statement(session, &mock::statement(text));
+    let mut verdict = plugin.on_statement(session, &mock::statement_in(session.dialect(), text));
     verdict.reuse = None;
     verdict
 }

@@ -2,7 +2,8 @@
 
 use tidegate_sdk::sql::{Kind, Statement};
 use tidegate_sdk::sql_text::effects::{Effects, effects};
-use tidegate_sdk::sql_text::{Dialect, Token, TokenKind, tokens};
+use tidegate_sdk::sql_text::postgres::{self, Setting, setting};
+use tidegate_sdk::sql_text::{Dialect, Token, TokenKind, analyze, tokens};
 
 use crate::functions::Functions;
 
@@ -10,9 +11,9 @@ use crate::functions::Functions;
 pub(crate) enum Class {
     /// Any server may answer it.
     SafeRead,
-    /// `START TRANSACTION READ ONLY`
+    /// `START TRANSACTION READ ONLY`, `BEGIN READ ONLY`
     ReadOnlyTransaction,
-    /// A `SET` or `USE` that can be repeated elsewhere.
+    /// A `SET`, `RESET` or `USE` that can be repeated elsewhere.
     Setting,
     /// Asks what the statement before it left on its connection: `FOUND_ROWS()`, `SHOW WARNINGS`.
     AboutTheLast,
@@ -32,18 +33,25 @@ const NEEDS_PRIMARY: Effects = Effects::LOCKS
     .union(Effects::SQL_PREPARE)
     .union(Effects::SESSION_STATE)
     .union(Effects::LAST_INSERT_ID)
-    .union(Effects::FUNCTION_ACTS);
+    .union(Effects::FUNCTION_ACTS)
+    .union(Effects::TRANSACTION_LOCK)
+    .union(Effects::LISTEN)
+    .union(Effects::CURSOR)
+    .union(Effects::COPY)
+    .union(Effects::LOADS_LIBRARY)
+    .union(Effects::SESSION_FUNCTION);
 
 impl Functions {
-    pub(crate) fn class(&self, statement: &Statement) -> Class {
+    pub(crate) fn class(&self, statement: &Statement, dialect: Dialect) -> Class {
         let text = statement.text().as_bytes();
         match statement.kind() {
-            _ if statement.is_multiple() => Class::Write,
+            _ if statement.is_multiple() && statement.is_truncated() => Class::Write,
+            _ if statement.is_multiple() && !are_reads(text, dialect) => Class::Write,
             Kind::Read if statement.is_truncated() => Class::Other,
-            Kind::Read => self.class_of_read(text),
-            Kind::Begin if is_read_only(text) => Class::ReadOnlyTransaction,
-            Kind::SessionState if is_setting(text) => Class::Setting,
-            Kind::Admin if effects(text, Dialect::Mysql).contains(Effects::DIAGNOSTICS) => {
+            Kind::Read => self.class_of_read(text, dialect),
+            Kind::Begin if is_read_only(text, dialect) => Class::ReadOnlyTransaction,
+            Kind::SessionState if is_setting(text, dialect) => Class::Setting,
+            Kind::Admin if effects(text, dialect).contains(Effects::DIAGNOSTICS) => {
                 Class::AboutTheLast
             }
             Kind::Write | Kind::Ddl | Kind::Call | Kind::Unknown => Class::Write,
@@ -51,11 +59,11 @@ impl Functions {
         }
     }
 
-    fn class_of_read(&self, text: &[u8]) -> Class {
-        let found = effects(text, Dialect::Mysql);
-        if found.contains(Effects::WRITES) || self.may_write(text, found) {
+    fn class_of_read(&self, text: &[u8], dialect: Dialect) -> Class {
+        let found = effects(text, dialect);
+        if found.contains(Effects::WRITES) || self.may_write(text, found, dialect) {
             Class::Write
-        } else if found.intersects(NEEDS_PRIMARY) || is_conditional(text) {
+        } else if found.intersects(NEEDS_PRIMARY) || is_conditional(text, dialect) {
             Class::Other
         } else if found.contains(Effects::DIAGNOSTICS) {
             Class::AboutTheLast
@@ -65,29 +73,49 @@ impl Functions {
     }
 }
 
+/// Are all statements of the text reads, by their first words? They then share what is read off the
+/// whole text. MySQL's client libraries send several only where they were told to, and procedures have
+/// semicolons too: there the answer is no.
+fn are_reads(text: &[u8], dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::Mysql => false,
+        Dialect::Postgres => postgres::statements(text)
+            .all(|range| analyze(&text[range], Dialect::Postgres).kind == Kind::Read),
+    }
+}
+
 /// The tokens that the server runs.
-pub(crate) fn code(text: &[u8]) -> impl Iterator<Item = Token<'_>> {
+pub(crate) fn code(text: &[u8], dialect: Dialect) -> impl Iterator<Item = Token<'_>> {
     let beside = [TokenKind::Comment, TokenKind::ConditionalStart, TokenKind::ConditionalEnd];
-    tokens(text, Dialect::Mysql).filter(move |token| !beside.contains(&token.kind))
+    tokens(text, dialect).filter(move |token| !beside.contains(&token.kind))
 }
 
 /// Has it parts that some servers run and others take for a comment (`/*!50100 … */`)?
-fn is_conditional(text: &[u8]) -> bool {
-    tokens(text, Dialect::Mysql).any(|token| token.kind == TokenKind::ConditionalStart)
+fn is_conditional(text: &[u8], dialect: Dialect) -> bool {
+    tokens(text, dialect).any(|token| token.kind == TokenKind::ConditionalStart)
 }
 
-fn is_read_only(text: &[u8]) -> bool {
+/// The last word on it counts.
+fn is_read_only(text: &[u8], dialect: Dialect) -> bool {
     let is = |token: Token<'_>, word: &[u8]| token.bytes.eq_ignore_ascii_case(word);
-    code(text).zip(code(text).skip(1)).any(|(one, next)| is(one, b"READ") && is(next, b"ONLY"))
+    let pairs = code(text, dialect).zip(code(text, dialect).skip(1));
+    let modes = pairs.filter(|(one, _)| is(*one, b"READ")).map(|(_, mode)| mode);
+    modes
+        .filter(|mode| is(*mode, b"ONLY") || is(*mode, b"WRITE"))
+        .last()
+        .is_some_and(|last| is(last, b"ONLY"))
 }
 
-/// Can tidegate repeat it on other connections? A switch of autocommit opens or ends a transaction,
-/// which is no setting.
-fn is_setting(text: &[u8]) -> bool {
-    let found = effects(text, Dialect::Mysql);
+/// Can tidegate repeat it on other connections?
+fn is_setting(text: &[u8], dialect: Dialect) -> bool {
+    let found = effects(text, dialect);
     found.contains(Effects::SESSION_STATE)
         && (Effects::SESSION_STATE | Effects::SYSTEM_VARIABLE).contains(found)
-        && !code(text).any(|token| is_autocommit(token.bytes))
+        && match dialect {
+            // A switch of autocommit opens or ends a transaction, which is no setting.
+            Dialect::Mysql => !code(text, dialect).any(|token| is_autocommit(token.bytes)),
+            Dialect::Postgres => setting(text) != Setting::Unrepeatable,
+        }
 }
 
 fn is_autocommit(name: &[u8]) -> bool {

@@ -6,7 +6,7 @@ use tidegate_sdk::{Config, ConfigError};
 
 use crate::class::code;
 
-/// The lists of the operator: `name`, or `database.name`.
+/// The lists of the operator: `name`, or `database.name`; in PostgreSQL `schema.name`.
 #[derive(Debug, Default)]
 pub(crate) struct Functions {
     /// Stored functions that a replica may run.
@@ -33,10 +33,11 @@ impl Functions {
     }
 
     /// Does it call a function that may change data, for all that is known? `found` are its effects.
-    pub(crate) fn may_write(&self, text: &[u8], found: Effects) -> bool {
+    pub(crate) fn may_write(&self, text: &[u8], found: Effects, dialect: Dialect) -> bool {
         let strangers = found.contains(Effects::FUNCTION_UNKNOWN);
-        calls(text).any(|call| {
-            call.is_in(&self.primary) || (call.is_stored(strangers) && !call.is_in(&self.replica))
+        calls(text, dialect).any(|call| {
+            let stored = || call.is_stored(strangers, dialect);
+            call.is_in(&self.primary) || (stored() && !call.is_in(&self.replica))
         })
     }
 }
@@ -60,9 +61,13 @@ fn list(
     Ok(names)
 }
 
-/// What is known to act must not be sent to a replica by mistake.
+/// What is known to act must not be sent to a replica by mistake. The lists are for whichever servers
+/// the upstream has.
 fn replica_problem(name: &str) -> Option<String> {
-    let found = effect_of_call(name.as_bytes());
+    let found = [Dialect::Mysql, Dialect::Postgres]
+        .map(|dialect| effect_of_call(name.as_bytes(), dialect))
+        .into_iter()
+        .fold(Effects::default(), Effects::union);
     let harmless = Effects::FUNCTION_UNKNOWN.contains(found) || name.contains('.');
     (!harmless).then(|| format!("{name}() is known to depend on its server or connection"))
 }
@@ -75,12 +80,20 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// May it be a stored function? No built-in one needs quotes or a database. `strangers`: the
-    /// statement calls an unknown function without either.
-    fn is_stored(&self, strangers: bool) -> bool {
-        self.database.is_some()
-            || self.name.kind != TokenKind::Word
-            || (strangers && effect_of_call(self.name.bytes).contains(Effects::FUNCTION_UNKNOWN))
+    /// May it be a stored function? `strangers`: the statement calls one that is not known.
+    fn is_stored(&self, strangers: bool, dialect: Dialect) -> bool {
+        let plain = self.name.kind == TokenKind::Word;
+        let unknown =
+            || effect_of_call(self.name.bytes, dialect).contains(Effects::FUNCTION_UNKNOWN);
+        match dialect {
+            // No built-in one needs quotes or a database.
+            Dialect::Mysql => self.database.is_some() || !plain || (strangers && unknown()),
+            // Those have a schema: `pg_catalog.now()`.
+            Dialect::Postgres => {
+                let own = self.database.is_none_or(|schema| is(schema, b"pg_catalog"));
+                strangers && (!plain || !own || unknown())
+            }
+        }
     }
 
     fn is_in(&self, list: &[String]) -> bool {
@@ -96,10 +109,14 @@ impl Call<'_> {
     }
 }
 
+fn is(token: Token<'_>, word: &[u8]) -> bool {
+    token.kind == TokenKind::Word && token.bytes.eq_ignore_ascii_case(word)
+}
+
 /// Whatever looks like a call: a name before an opening parenthesis.
-fn calls(text: &[u8]) -> impl Iterator<Item = Call<'_>> {
+fn calls(text: &[u8], dialect: Dialect) -> impl Iterator<Item = Call<'_>> {
     let mut before = [None::<Token<'_>>; 3];
-    code(text).filter_map(move |token| {
+    code(text, dialect).filter_map(move |token| {
         let [name, dot, database] = before;
         before = [Some(token), name, dot];
         let name = name.filter(|name| token.bytes == b"(" && is_name(*name))?;
@@ -121,6 +138,6 @@ fn unquoted(name: &[u8]) -> &[u8] {
     }
 }
 
-fn effect_of_call(name: &[u8]) -> Effects {
-    effects(&[b"SELECT ", name, b"("].concat(), Dialect::Mysql)
+fn effect_of_call(name: &[u8], dialect: Dialect) -> Effects {
+    effects(&[b"SELECT ", name, b"("].concat(), dialect)
 }

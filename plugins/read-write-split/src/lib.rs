@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use class::Class;
 use functions::Functions;
-use tidegate_sdk::sql_text::{Dialect, comments};
+use tidegate_sdk::sql_text::comments;
 use tidegate_sdk::{Config, ConfigError, log, sql::*};
 
 /// Long enough that asking costs nothing, short enough that the entries of old texts go away.
@@ -29,7 +29,7 @@ const STICKY_DEFAULT: Duration = Duration::from_secs(1);
 struct Splitter {
     primary: Target,
     replica: Target,
-    /// Where `START TRANSACTION READ ONLY` goes.
+    /// Where `START TRANSACTION READ ONLY` goes, and `BEGIN READ ONLY`.
     read_only_transactions: Target,
     /// How long a session reads from the primary after it has written; zero: no longer than the rest.
     sticky: Duration,
@@ -68,8 +68,8 @@ impl Splitter {
     }
 
     /// Where the client itself says that the statement goes.
-    fn hinted(&self, statement: &Statement) -> Option<Verdict> {
-        match comments::hint(statement.text().as_bytes(), Dialect::Mysql, "route")? {
+    fn hinted(&self, session: &Session, statement: &Statement) -> Option<Verdict> {
+        match comments::hint(statement.text().as_bytes(), session.dialect(), "route")? {
             "primary" => Some(Verdict::route(&self.primary)),
             "replica" => Some(Verdict::route(&self.replica)),
             other => {
@@ -86,14 +86,14 @@ impl SqlPlugin for Splitter {
         if session.in_transaction() && !sticks {
             return Verdict::next().reuse(Reuse::User, REUSED_FOR);
         }
-        let class = self.functions.class(statement);
+        let class = self.functions.class(statement, session.dialect());
         if sticks {
             sticky::note(session, statement.kind(), class == Class::Write);
         }
         if session.in_transaction() {
             return Verdict::next();
         }
-        let verdict = self.hinted(statement).unwrap_or_else(|| self.route(session, class));
+        let verdict = self.hinted(session, statement).unwrap_or_else(|| self.route(session, class));
         // Without marks and clocks, the text decides alone: its comments too, which no digest has. Texts
         // that are not prepared mostly differ in their literals, and would only fill the host's memory.
         if sticks || !statement.is_prepared() {

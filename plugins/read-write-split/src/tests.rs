@@ -1,3 +1,5 @@
+mod postgres;
+
 use tidegate_sdk::mock;
 use tidegate_sdk::mock::{Host, MockSession};
 
@@ -17,7 +19,7 @@ fn splitter(sidecar: &str) -> Result<Splitter, String> {
 
 /// Where it goes: `primary`, `replica`, or `next`.
 fn ask(splitter: &Splitter, session: &MockSession, sql: &str) -> String {
-    let verdict = splitter.on_statement(session, &mock::statement(sql));
+    let verdict = splitter.on_statement(session, &mock::statement_in(session.dialect(), sql));
     match (verdict.action, verdict.target) {
         (Action::Next, None) => "next".to_owned(),
         (Action::Route, Some(target)) => target.name().replace("orders/", ""),

@@ -1,5 +1,6 @@
 use tidegate_sdk::mock;
 use tidegate_sdk::mock::MockSession;
+use tidegate_sdk::sql_text::Dialect;
 
 use super::*;
 
@@ -23,7 +24,7 @@ fn app() -> MockSession {
 }
 
 fn ask(plugin: &TraceId, session: &Session, text: &str) -> Verdict {
-    plugin.on_statement(session, &mock::statement(text))
+    plugin.on_statement(session, &mock::statement_in(session.dialect(), text))
 }
 
 fn id(plugin: &TraceId, session: &Session, text: &str) -> Option<String> {
@@ -214,4 +215,41 @@ fn the_sample_is_accepted_and_mistakes_are_not() {
         "[config] \"coment\": no such key; did you mean \"comment\"?"
     );
     assert_eq!(error("comment = 'yes'"), "[config] \"comment\": want true or false, found \"yes\"");
+}
+
+fn postgres() -> MockSession {
+    app().with_dialect(Dialect::Postgres)
+}
+
+#[test]
+fn on_postgresql_a_trace_comes_from_a_comment_a_setting_or_the_name_of_the_application() {
+    let plugin =
+        plugin("keys = ['traceparent', 'application_name']\nvariable = 'application_name'");
+    let comment = format!("SELECT 1 /* /* c */ */ /*traceparent='{PARENT}'*/");
+    assert_eq!(id(&plugin, &postgres(), &comment), some(ID));
+    let string = format!("SELECT $$ /*traceparent='{PARENT}'*/ $$");
+    assert_eq!(id(&plugin, &postgres(), &string), None);
+    let session = postgres().with_connection_attribute("application_name", "shop");
+    assert_eq!(id(&plugin, &session, "SELECT 1"), some("shop"));
+    let set = ask(&plugin, &session, "SET application_name TO 'job-7'");
+    assert_eq!(set, Verdict::next().trace_id("job-7"));
+    assert_eq!(id(&plugin, &session, "SELECT 1"), some("job-7"));
+    assert_eq!(id(&plugin, &session, "RESET application_name"), some("shop"));
+    assert_eq!(id(&plugin, &session, "SELECT 1"), some("shop"));
+    let spaces = postgres().with_connection_attribute("application_name", "a shop");
+    assert_eq!(id(&plugin, &spaces, "SELECT 1"), None);
+}
+
+#[test]
+fn on_postgresql_a_comment_is_put_where_it_is_one() {
+    let plugin = plugin("comment = true\nkeys = ['trace_id']");
+    let session = postgres().with_connection_attribute("trace_id", "7");
+    for (text, expected) in [
+        ("SELECT 1;--c", "SELECT 1 /*trace_id='7'*/;--c"),
+        ("SELECT $$;--$$ /* /* c */ */", "SELECT $$;--$$ /*trace_id='7'*/ /* /* c */ */"),
+        ("SELECT a # 1", "SELECT a # 1 /*trace_id='7'*/"),
+    ] {
+        let expected = Verdict::rewrite(expected).trace_id("7");
+        assert_eq!(ask(&plugin, &session, text), expected, "{text}");
+    }
 }

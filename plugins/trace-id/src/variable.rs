@@ -1,26 +1,31 @@
-//! `SET @trace_id = '…'`: a trace for all that the session sends from then on.
+//! `SET @trace_id = '…'`: a trace for all that the session sends from then on. In PostgreSQL it is a
+//! setting: `SET application_name = '…'`, `SET app.trace_id = '…'`.
+
+mod postgres;
 
 use tidegate_sdk::sql_text::{Dialect, Token, TokenKind, tokens};
 
 /// What a statement does to the variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Assignment {
-    /// Empty for NULL; `None` where it is set to what only the server can know.
+    /// Empty for NULL, and where it is reset; `None` where it is set to what only the server can know.
     pub(crate) value: Option<String>,
     /// The statement does nothing else.
     pub(crate) alone: bool,
 }
 
-/// The last assignment to the variable in a statement that begins with SET.
+/// The last assignment to the variable in a text that begins with SET, or with RESET or DISCARD.
 pub(crate) fn assignment(text: &str, variable: &str, dialect: Dialect) -> Option<Assignment> {
     match dialect {
-        Dialect::Mysql => mysql(text, variable, dialect),
+        Dialect::Mysql => mysql(text, variable),
+        Dialect::Postgres => postgres::assignment(text, variable),
     }
 }
 
-fn mysql(text: &str, variable: &str, dialect: Dialect) -> Option<Assignment> {
+fn mysql(text: &str, variable: &str) -> Option<Assignment> {
     let beside = |token: &Token<'_>| token.kind == TokenKind::Comment;
-    let code: Vec<_> = tokens(text.as_bytes(), dialect).filter(|token| !beside(token)).collect();
+    let code: Vec<_> =
+        tokens(text.as_bytes(), Dialect::Mysql).filter(|token| !beside(token)).collect();
     let end = if code.last().is_some_and(|last| last.bytes == b";") { 1 } else { 0 };
     let (set, code) = code.get(..code.len() - end)?.split_first()?;
     if !set.bytes.eq_ignore_ascii_case(b"SET") {

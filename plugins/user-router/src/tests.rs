@@ -1,4 +1,5 @@
 use tidegate_sdk::mock;
+use tidegate_sdk::sql_text::Dialect;
 
 use super::*;
 
@@ -25,6 +26,23 @@ fn a_user_goes_before_a_database_and_that_before_the_default() {
     assert_eq!(ask(report), Admission::route("orders/replica"));
     let shop = mock::session("app").with_database("shop");
     assert_eq!(ask(shop), Admission::route("orders/replica"));
+}
+
+#[test]
+fn whichever_protocol_the_client_speaks() {
+    let router = router(SAMPLE).unwrap();
+    for dialect in [Dialect::Mysql, Dialect::Postgres] {
+        let session =
+            |user, database| mock::session(user).with_dialect(dialect).with_database(database);
+        for (user, database, target) in [
+            ("admin", "admin", "orders/primary"),
+            ("app", "billing", "orders/primary"),
+            ("app", "app", "orders/replica"),
+        ] {
+            let admission = router.on_authenticated(&session(user, database));
+            assert_eq!(admission, Admission::route(target), "{user} {database}");
+        }
+    }
 }
 
 #[test]

@@ -40,7 +40,10 @@ pub(crate) fn effects(name: &[u8]) -> Effects {
         | b"inet_client_port"
         | b"inet_server_addr"
         | b"inet_server_port" => Effects::FUNCTION_ACTS,
-        b"loread" | b"lowrite" => Effects::FUNCTION_ACTS,
+        b"loread" | b"lowrite" | b"lo_close" | b"lo_creat" | b"lo_create" | b"lo_export"
+        | b"lo_from_bytea" | b"lo_get" | b"lo_import" | b"lo_lseek" | b"lo_lseek64"
+        | b"lo_open" | b"lo_put" | b"lo_tell" | b"lo_tell64" | b"lo_truncate"
+        | b"lo_truncate64" | b"lo_unlink" => Effects::FUNCTION_ACTS,
         _ if is_harmless(name) => Effects::default(),
         _ => by_prefix(name),
     }
@@ -48,12 +51,11 @@ pub(crate) fn effects(name: &[u8]) -> Effects {
 
 /// Families of functions.
 fn by_prefix(name: &[u8]) -> Effects {
-    const FAMILIES: [(&[u8], Effects); 7] = [
+    const FAMILIES: [(&[u8], Effects); 6] = [
         (b"pg_advisory_xact_lock", Effects::TRANSACTION_LOCK),
         (b"pg_try_advisory_xact_lock", Effects::TRANSACTION_LOCK),
         (b"pg_advisory_", Effects::NAMED_LOCK),
         (b"pg_try_advisory_", Effects::NAMED_LOCK),
-        (b"lo_", Effects::FUNCTION_ACTS),
         (b"pg_sleep", Effects::FUNCTION_ACTS),
         (b"pg_wal_replay_", Effects::FUNCTION_ACTS),
     ];
