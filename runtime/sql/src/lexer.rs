@@ -372,17 +372,5 @@ fn digits_end(text: &[u8], start: usize) -> usize {
     start + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-fn exponent_end(text: &[u8], start: usize) -> usize {
-    let Some(b'e' | b'E') = text.get(start) else {
-        return start;
-    };
-    let digits = match text.get(start + 1) {
-        Some(b'+' | b'-') => start + 2,
-        _ => start + 1,
-    };
-    let end = digits_end(text, digits);
-    if end > digits { end } else { start }
-}
-
 #[cfg(test)]
 mod tests;

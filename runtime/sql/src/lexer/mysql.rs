@@ -1,9 +1,7 @@
 //! What is MySQL's own: variables, introducers of strings, code in comments, words that start with
 //! digits.
 
-use super::{
-    Class, FrequentWord, Syntax, TokenKind, digits_end, exponent_end, follows, quoted_end,
-};
+use super::{Class, FrequentWord, Syntax, TokenKind, digits_end, follows, quoted_end};
 use crate::chunk;
 
 /// MySQL and MariaDB.
@@ -249,4 +247,16 @@ fn number_end(text: &[u8], start: usize) -> Option<usize> {
     let end = exponent_end(text, fraction);
     // Digits that run into letters are a name, unless a dot or an exponent has made them a number.
     (end > whole || chunk::word_end(text, end) == end).then_some(end)
+}
+
+fn exponent_end(text: &[u8], start: usize) -> usize {
+    let Some(b'e' | b'E') = text.get(start) else {
+        return start;
+    };
+    let digits = match text.get(start + 1) {
+        Some(b'+' | b'-') => start + 2,
+        _ => start + 1,
+    };
+    let end = digits_end(text, digits);
+    if end > digits { end } else { start }
 }

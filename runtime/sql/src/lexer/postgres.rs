@@ -1,8 +1,6 @@
 //! What is PostgreSQL's own: dollar quotes, strings that go on in the next line, comments in comments.
 
-use super::{
-    Class, FrequentWord, Syntax, TokenKind, digits_end, exponent_end, follows, quoted_end,
-};
+use super::{Class, FrequentWord, Syntax, TokenKind, digits_end, follows, quoted_end};
 use crate::chunk;
 
 /// PostgreSQL, with `standard_conforming_strings` on.
@@ -131,9 +129,10 @@ fn special(text: &[u8], start: usize) -> (TokenKind, usize) {
         (Some(b'$'), Some(b'0'..=b'9')) => (TokenKind::Placeholder, digits_end(text, start + 1)),
         (Some(b'$'), Some(_)) => dollar(text, start),
         // `1..2` is a range.
-        (Some(b'.'), Some(b'0'..=b'9')) if !follows(text, start, |byte| byte == b'.') => {
-            (TokenKind::Number, exponent_end(text, digits_end(text, start + 1)))
-        }
+        (Some(b'.'), Some(b'0'..=b'9')) if !follows(text, start, |byte| byte == b'.') => (
+            TokenKind::Number,
+            exponent_end(text, grouped_end(text, start + 1, u8::is_ascii_digit)),
+        ),
         _ => (TokenKind::Punctuation, start + 1),
     }
 }
@@ -218,6 +217,16 @@ fn based_end(text: &[u8], letter: usize) -> Option<usize> {
     let first = letter + 1;
     let digits = first + usize::from(text.get(first) == Some(&b'_'));
     text.get(digits).is_some_and(is_digit).then(|| grouped_end(text, digits, is_digit))
+}
+
+/// The end of the exponent that may stand at `start`.
+fn exponent_end(text: &[u8], start: usize) -> usize {
+    let Some(b'e' | b'E') = text.get(start) else {
+        return start;
+    };
+    let digits = start + 1 + usize::from(matches!(text.get(start + 1), Some(b'+' | b'-')));
+    let end = grouped_end(text, digits, u8::is_ascii_digit);
+    if end > digits { end } else { start }
 }
 
 /// The end of digits, between which single underscores may stand.
