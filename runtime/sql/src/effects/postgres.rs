@@ -25,13 +25,13 @@ macro_rules! keys {
 }
 
 keys! {
-    AND = "and", AS = "as", CALL = "call", CLOSE = "close", COMMIT = "commit", COPY = "copy",
-    CREATE = "create", DECLARE = "declare", DELETE = "delete", DISCARD = "discard", DO = "do",
-    EXECUTE = "execute", EXPLAIN = "explain", FETCH = "fetch", FOR = "for", GLOBAL = "global",
-    HOLD = "hold", INSERT = "insert", INTO = "into", KEY = "key", LISTEN = "listen", LOAD = "load",
+    AND = "and", AS = "as", BY = "by", CALL = "call", CLOSE = "close", COMMIT = "commit", COPY = "copy",
+    CREATE = "create", CUBE = "cube", DECLARE = "declare", DELETE = "delete", DISCARD = "discard", DO = "do",
+    EXECUTE = "execute", EXPLAIN = "explain", FETCH = "fetch", FILTER = "filter", FOR = "for", FROM = "from", GLOBAL = "global", GROUP = "group",
+    HOLD = "hold", INSERT = "insert", INTO = "into", JOIN = "join", KEY = "key", LISTEN = "listen", LOAD = "load",
     LOCAL = "local", LOCK = "lock", MERGE = "merge", MOVE = "move", NOT = "not", NOTIFY = "notify",
-    OR = "or", PG_TEMP = "pg_temp", PREPARE = "prepare", REPLACE = "replace", RESET = "reset",
-    SELECT = "select", SET = "set", SHARE = "share", SHOW = "show", TABLE = "table", TEMP = "temp",
+    OR = "or", ORDER = "order", OVER = "over", PG_TEMP = "pg_temp", PREPARE = "prepare", REPLACE = "replace", RESET = "reset", ROLLUP = "rollup",
+    SELECT = "select", SET = "set", SETS = "sets", SHARE = "share", SHOW = "show", TABLE = "table", TEMP = "temp",
     TRUE = "true", UPDATE = "update", WHERE = "where", WITH = "with",
 }
 
@@ -65,6 +65,8 @@ struct Reader<'a> {
     started: bool,
     /// The verb was the last token.
     verb_is_last: bool,
+    /// The last token was the verb of a write, here or in a part of the statement.
+    verb_writes: bool,
     /// The latest first.
     before: [Before<'a>; 4],
     depth: u32,
@@ -89,6 +91,7 @@ impl<'a> Reader<'a> {
             _ => Effects::default(),
         };
         self.verb_is_last = starts;
+        self.verb_writes = effects == Effects::WRITES;
         let [one, two, three, _] = self.before;
         let token = Before { kind: Some(lexeme.kind), packed: lexeme.packed, bytes };
         self.before = [token, one, two, three];
@@ -123,7 +126,7 @@ impl<'a> Reader<'a> {
         match packed {
             UPDATE | SHARE if matches!(last, FOR | KEY) => Effects::LOCKS,
             INSERT | UPDATE | DELETE | MERGE if !self.names(last) => Effects::WRITES,
-            INTO if !matches!(last, INSERT | MERGE | AS | DOT) => Effects::INTO,
+            INTO if !self.verb_writes && !matches!(last, AS | DOT) => Effects::INTO,
             HOLD if self.verb == DECLARE && last == WITH => Effects::HELD_CURSOR,
             AS if self.verb == PREPARE => Effects::SQL_PREPARE,
             EXECUTE if self.verb == EXPLAIN || last == AS => Effects::SQL_PREPARE,
@@ -139,7 +142,8 @@ impl<'a> Reader<'a> {
     /// Behind this token a verb is only the name of something.
     fn names(&self, last: u64) -> bool {
         match last {
-            WITH | SELECT | WHERE | AND | OR | NOT | FOR | KEY | COMMA | DOT => true,
+            WITH | SELECT | FROM | INTO | TABLE | JOIN | WHERE | AND | OR | NOT | FOR | KEY
+            | COMMA | DOT => true,
             AS => !matches!(self.verb, PREPARE | CREATE),
             _ => false,
         }
@@ -172,15 +176,11 @@ impl<'a> Reader<'a> {
             Some(TokenKind::Word | TokenKind::QuotedName) => {}
             _ => return Effects::default(),
         }
-        let columns =
-            matches!(before.packed, AS | COLON | INTO | TABLE | COPY | WITH | PREPARE | EXECUTE)
-                || before.is("references")
-                || before.is("tablesample")
-                || before.is("recursive");
-        if columns {
+        let (qualified, front) = if before.packed == DOT { (true, outer) } else { (false, before) };
+        if precedes_columns(&front) || (!qualified && is_keyword(&name, &before)) {
             return Effects::default();
         }
-        let own = before.packed != DOT || (schema.is("pg_catalog") && outer.packed != DOT);
+        let own = !qualified || (schema.is("pg_catalog") && outer.packed != DOT);
         if name.kind == Some(TokenKind::QuotedName) || !own {
             return Effects::FUNCTION_UNKNOWN;
         }
@@ -199,6 +199,26 @@ impl<'a> Reader<'a> {
             return Effects::SYSTEM_VARIABLE;
         }
         Effects::SESSION_FUNCTION
+    }
+}
+
+/// Is a name behind this that of a type, of a statement, or of what has columns?
+fn precedes_columns(front: &Before<'_>) -> bool {
+    matches!(front.packed, AS | COLON | INTO | TABLE | COPY | WITH | PREPARE | EXECUTE)
+        || front.is("references")
+        || front.is("tablesample")
+        || front.is("recursive")
+}
+
+/// Words that are keywords in their place, and may be names of functions elsewhere.
+fn is_keyword(word: &Before<'_>, before: &Before<'_>) -> bool {
+    match word.packed {
+        OVER | FILTER => before.packed == CLOSING,
+        BY => matches!(before.packed, ORDER | GROUP) || before.is("partition"),
+        CUBE | ROLLUP => before.packed == BY,
+        SETS => before.is("grouping"),
+        EXPLAIN => matches!(before.packed, 0 | SEMICOLON) && before.kind != Some(TokenKind::Word),
+        _ => matches!(before.packed, NOT) && word.is("materialized"),
     }
 }
 
@@ -270,6 +290,9 @@ mod tests {
             "SELECT date_trunc('day', a), extract(year FROM b), interval '1 day' FROM t LIMIT 1 OFFSET 2",
             "SELECT EXISTS (SELECT 1 FROM t WHERE a = ANY ($1)) AND NOT (a IS DISTINCT FROM ALL (ARRAY[1]))",
             "SELECT a FROM t TABLESAMPLE system (1) CROSS JOIN LATERAL unnest(b) AS x (c)",
+            "EXPLAIN (COSTS off) SELECT 1",
+            "WITH a (b) AS NOT MATERIALIZED (SELECT 1) SELECT a::s.ty(3) FROM update JOIN delete USING (b)",
+            "SELECT count(*) FROM t GROUP BY GROUPING SETS ((a), (b)), (c) ORDER BY (a)",
             "SELECT a FROM t FETCH FIRST 5 ROWS ONLY",
             "BEGIN READ ONLY",
             "PREPARE",
@@ -361,6 +384,8 @@ mod tests {
             ("SELECT s.count(a) FROM t", Effects::FUNCTION_UNKNOWN),
             ("SELECT x.pg_catalog.count(a) FROM t", Effects::FUNCTION_UNKNOWN),
             ("SELECT DISTINCT ON (a) f(b) FROM t", Effects::FUNCTION_UNKNOWN),
+            ("SELECT over(a), by(b), rollup(c), explain(d) FROM t", Effects::FUNCTION_UNKNOWN),
+            ("SELECT a AS insert INTO u FROM t", Effects::INTO),
             ("SELECT 1; CALL p", Effects::FUNCTION_UNKNOWN),
             ("DO $$ $$", Effects::FUNCTION_UNKNOWN),
         ] {

@@ -10,7 +10,7 @@ keys! {
     COMMIT = "commit", COPY = "copy", CREATE = "create", DECLARE = "declare", DELETE = "delete",
     DISCARD = "discard", DO = "do", DROP = "drop", END = "end", EXPLAIN = "explain",
     FALSE = "false", FETCH = "fetch", FOR = "for", FROM = "from", GRANT = "grant", IMPORT = "import",
-    INSERT = "insert", INTO = "into", KEY = "key", LISTEN = "listen", LOAD = "load", LOCK = "lock",
+    INSERT = "insert", INTO = "into", JOIN = "join", KEY = "key", LISTEN = "listen", LOAD = "load", LOCK = "lock",
     MERGE = "merge", MOVE = "move", NOTIFY = "notify", OFF = "off", PREPARE = "prepare",
     REFRESH = "refresh", REINDEX = "reindex", RELEASE = "release", RESET = "reset",
     REVOKE = "revoke", SET = "set", SHOW = "show", START = "start", TABLE = "table", TO = "to",
@@ -233,6 +233,8 @@ fn after_with(lexer: &mut Lexer<'_, Postgres>) -> Kind {
     let mut before = WITH;
     while let Some(lexeme) = lexer.next_code() {
         match (lexeme.kind, lexeme.packed) {
+            // Behind the last of the expressions, a query in parentheses.
+            (TokenKind::Punctuation, OPEN) if depth == 0 && before == CLOSING => return Kind::Read,
             (TokenKind::Punctuation, OPEN) => depth += 1,
             (TokenKind::Punctuation, CLOSING) => depth = depth.saturating_sub(1),
             (TokenKind::Punctuation, SEMICOLON) => return Kind::Unknown,
@@ -251,7 +253,7 @@ fn after_with(lexer: &mut Lexer<'_, Postgres>) -> Kind {
 
 /// Behind this token a verb is the name of something, or says what is locked.
 fn names(before: u64) -> bool {
-    matches!(before, WITH | SELECT | FOR | KEY | COMMA | DOT)
+    matches!(before, WITH | SELECT | FROM | TABLE | JOIN | AS | FOR | KEY | COMMA | DOT)
 }
 
 #[cfg(test)]

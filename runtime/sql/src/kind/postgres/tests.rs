@@ -22,6 +22,7 @@ const STATEMENTS: [(Kind, &[&str]); 10] = [
             "WITH a AS (SELECT * FROM t FOR NO KEY UPDATE) SELECT * FROM a",
             "WITH update AS (SELECT 1), delete AS (SELECT 2) SELECT * FROM update",
             "WITH a AS (SELECT delete, insert, p.merge FROM p) VALUES (1)",
+            "WITH a AS (SELECT 1 AS insert FROM update) (SELECT 2) LIMIT 1",
             "TABLE t",
             "VALUES (1, 2)",
             "EXPLAIN ANALYZE SELECT 1",
