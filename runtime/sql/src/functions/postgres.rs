@@ -9,7 +9,36 @@ use crate::effects::Effects;
 /// signature, without what implements operators, types, aggregates and indexes, and without those
 /// that tell of this very connection, transaction or server. Those of PostgreSQL 15, and what 16 to
 /// 18 added.
-const HARMLESS: &str = include_str!("postgres.txt");
+const HARMLESS: &[u8] = include_bytes!("postgres.txt");
+
+const LINES: usize = count_lines();
+
+/// Where each line begins, and behind the last.
+static STARTS: [u16; LINES + 1] = starts();
+
+const fn count_lines() -> usize {
+    let (mut at, mut lines) = (0, 0);
+    while at < HARMLESS.len() {
+        lines += (HARMLESS[at] == b'\n') as usize;
+        at += 1;
+    }
+    lines
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the text is shorter than 64 KiB")]
+const fn starts() -> [u16; LINES + 1] {
+    assert!(HARMLESS.len() < u16::MAX as usize);
+    let mut starts = [0; LINES + 1];
+    let (mut at, mut line) = (0, 0);
+    while at < HARMLESS.len() {
+        at += 1;
+        if HARMLESS[at - 1] == b'\n' {
+            line += 1;
+            starts[line] = at as u16;
+        }
+    }
+    starts
+}
 
 /// What calling `name`, in lower case, does.
 pub(crate) fn effects(name: &[u8]) -> Effects {
@@ -63,22 +92,22 @@ fn by_prefix(name: &[u8]) -> Effects {
     family.map_or(Effects::FUNCTION_UNKNOWN, |(_, effects)| *effects)
 }
 
-/// Looks for a line in the sorted ones: halves the text, each time at the line in its middle.
 fn is_harmless(name: &[u8]) -> bool {
-    let mut rest = HARMLESS.as_bytes();
-    while !rest.is_empty() {
-        let middle = rest.len() / 2;
-        let is_break = |byte: &u8| *byte == b'\n';
-        let (before, after) = rest.split_at(middle);
-        let start = before.iter().rposition(is_break).map_or(0, |at| at + 1);
-        let end = after.iter().position(is_break).map_or(rest.len(), |at| middle + at);
-        let line = rest.get(start..end).unwrap_or_default();
-        rest = match name.cmp(line) {
+    let line = |ends: &[u16; 2]| {
+        let [start, next] = ends.map(usize::from);
+        HARMLESS.get(start..next.saturating_sub(1)).unwrap_or_default()
+    };
+    let (mut low, mut high) = (0, LINES);
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        let Some(ends) = STARTS.get(middle..).and_then(|rest| rest.first_chunk()) else {
+            return false;
+        };
+        match line(ends).cmp(name) {
             std::cmp::Ordering::Equal => return true,
-            std::cmp::Ordering::Less => rest.get(..start),
-            std::cmp::Ordering::Greater => rest.get(end + 1..),
+            std::cmp::Ordering::Less => low = middle + 1,
+            std::cmp::Ordering::Greater => high = middle,
         }
-        .unwrap_or_default();
     }
     false
 }
@@ -87,18 +116,23 @@ fn is_harmless(name: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn lines() -> impl Iterator<Item = &'static str> {
+        str::from_utf8(HARMLESS).unwrap().lines()
+    }
+
     #[test]
     fn the_list_is_sorted_and_in_lower_case() {
-        assert!(HARMLESS.lines().is_sorted_by(|one, other| one < other));
-        assert!(HARMLESS.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'\n')));
+        assert!(lines().is_sorted_by(|one, other| one < other));
+        assert!(HARMLESS.ends_with(b"\n"));
+        assert!(HARMLESS.iter().all(|&b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'\n')));
     }
 
     #[test]
     fn every_line_is_found_and_nothing_else() {
-        for name in HARMLESS.lines() {
+        for name in lines() {
             assert!(is_harmless(name.as_bytes()), "{name}");
             for other in [format!("{name}_x"), format!("a{name}"), name[1..].to_owned()] {
-                let listed = HARMLESS.lines().any(|line| line == other);
+                let listed = lines().any(|line| line == other);
                 assert_eq!(is_harmless(other.as_bytes()), listed, "{other}");
             }
         }

@@ -304,7 +304,7 @@ mod tests {
             ("CREATE TEMP TABLE t (a int) ON COMMIT DROP", "until t"),
             ("CREATE TEMP TABLE t ON COMMIT DELETE ROWS AS SELECT 1", "create t"),
             ("CREATE TABLE pg_temp.\"T\" (a int)", "create T"),
-            ("CREATE OR REPLACE TEMP RECURSIVE VIEW v AS SELECT 1", "create v"),
+            ("CREATE OR REPLACE TEMP RECURSIVE VIEW v (a) AS SELECT 1", "create v"),
             ("CREATE TEMPORARY SEQUENCE s", "create s"),
             ("SELECT 1 INTO TEMP t", "create t"),
             ("WITH a AS (SELECT 1) SELECT * INTO LOCAL TEMPORARY TABLE t FROM a", "create t"),
