@@ -75,6 +75,15 @@ impl Shown {
         Ok(())
     }
 
+    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
+        self.parameters.get(name)
+    }
+
+    /// A backslash in a string is a backslash.
+    pub(crate) fn has_standard_strings(&self) -> bool {
+        self.get("standard_conforming_strings") != Some(b"off")
+    }
+
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.fingerprint == other.fingerprint
     }

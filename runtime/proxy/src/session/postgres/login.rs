@@ -170,6 +170,10 @@ impl Entered {
             status: TransactionStatus::Idle,
             written: None,
         };
+        if !session.told.has_standard_strings() {
+            // Texts cannot be read here that escape by backslashes.
+            session.opaque = true;
+        }
         if let Some(own) = self.own {
             let place = session.hold(own);
             session.opaque = true;

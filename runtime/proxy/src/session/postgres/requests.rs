@@ -288,7 +288,8 @@ impl Session {
 
     /// It asks about a sequence, and no connection is the one to ask.
     pub(super) fn asks_in_vain(&mut self, asked: &Asked) -> bool {
-        asked.traces.contains(&Trace::AsksSequence)
+        matches!(asked.kind, Kind::Read | Kind::Write)
+            && asked.traces.contains(&Trace::AsksSequence)
             && self.bound().is_none()
             && self
                 .listener

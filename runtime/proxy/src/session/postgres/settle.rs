@@ -19,6 +19,8 @@ use crate::pool::ServerLost;
 use crate::pool::postgres::{Victim, cancel};
 use crate::route::Place;
 
+const STRINGS: &str = "standard_conforming_strings";
+
 /// What a function may have left on a connection without anybody seeing it: a temporary table, a lock,
 /// something that it listens to, a cursor, a prepared statement.
 const LEFT: &str = "SELECT pg_my_temp_schema() <> 0 AND EXISTS (SELECT FROM pg_class \
@@ -91,10 +93,17 @@ impl Session {
 
     fn leave(&mut self, place: Place, trace: &Trace) {
         match trace {
-            Trace::Set { name, statement } => match self.settings.set(name, statement) {
-                Ok(()) => self.heard(place),
-                Err(_) => self.pin(place, &Pin::SessionVariable),
-            },
+            Trace::Set { name, statement } => {
+                let said = self.said(name).unwrap_or_else(|| statement.to_string());
+                match self.settings.set(name, &said) {
+                    Ok(()) => self.heard(place),
+                    Err(_) => self.pin(place, &Pin::SessionVariable),
+                }
+                // Texts cannot be read here that escape by backslashes.
+                if &**name == STRINGS && !self.told.has_standard_strings() {
+                    self.pin(place, &Pin::SessionVariable);
+                }
+            }
             Trace::Reset { name } => {
                 self.settings.reset(name);
                 self.heard(place);
@@ -131,6 +140,12 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// How a setting is said again that a part of it was said of: from what the server tells of it.
+    fn said(&self, name: &str) -> Option<String> {
+        let whole = self.told.get("DateStyle").filter(|_| name == "datestyle")?;
+        Some(format!("SET datestyle = '{}'", String::from_utf8_lossy(whole)))
     }
 
     /// It was just said on this connection, which had heard all that came before.
