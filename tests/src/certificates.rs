@@ -1,6 +1,7 @@
 //! A certificate authority and a server certificate, fresh for every run.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -11,7 +12,8 @@ use rcgen::{
 
 use crate::Scratch;
 
-/// PEM files for `localhost` and `127.0.0.1`, readable by every user of this machine.
+/// PEM files for `localhost` and `127.0.0.1`, readable by every user of this machine but for the
+/// client's key.
 #[derive(Debug)]
 pub struct Certificates {
     folder: Scratch,
@@ -77,6 +79,8 @@ impl Certificates {
         let pair = KeyPair::generate()?;
         write(&certificate, &client()?.signed_by(&pair, &authority)?.pem())?;
         write(&key, &pair.serialize_pem())?;
+        // Clients of PostgreSQL take no key that others might read.
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
         let (private, public) = certificates.rsa();
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
         write(&private, &pair.serialize_pem())?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::certificates::Certificates;
-use crate::server::{find_mysql_program, find_program, missing};
+use crate::server::{find_mysql_program, find_postgres_program, find_program, missing};
 use crate::tidegate::target_dir;
 
 /// How a client logs in. The host is always `127.0.0.1`.
@@ -139,6 +139,54 @@ pub fn node(script: &str, login: Login<'_>) -> String {
     command.arg(scripts().join("node").join(script));
     command.env("TIDEGATE_NODE_MODULES", clients_dir().join("node/package.json"));
     succeed(with_login(&mut command, login))
+}
+
+/// A program that PostgreSQL brings: `psql`, `pgbench`, `pg_dump`.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn postgres_program(name: &str, login: Login<'_>) -> Command {
+    let mut command = Command::new(find_postgres_program(name));
+    command.args(["--host=127.0.0.1", &format!("--port={}", login.port)]);
+    command.arg(format!("--username={}", login.user)).env("PGPASSWORD", login.password);
+    command.env("PGDATABASE", login.database).env("PGCONNECT_TIMEOUT", "30");
+    command.env("PGGSSENCMODE", "disable");
+    if login.tls {
+        command.env("PGSSLMODE", "verify-full");
+        command.env("PGSSLROOTCERT", Certificates::shared().ca());
+    } else {
+        command.env("PGSSLMODE", "disable");
+    }
+    command
+}
+
+/// Runs statements through `psql`, which stops at the first that fails. Rows have tabs between
+/// columns, errors their SQLSTATE.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn psql(login: Login<'_>, statements: &str) -> Output {
+    psql_command(postgres_program("psql", login), statements)
+}
+
+/// As [`psql`], with the certificate of the tests' client.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn psql_with_certificate(login: Login<'_>, statements: &str) -> Output {
+    let (certificate, key) = Certificates::shared().client();
+    let mut program = postgres_program("psql", login);
+    program.env("PGSSLCERT", certificate).env("PGSSLKEY", key);
+    psql_command(program, statements)
+}
+
+fn psql_command(mut program: Command, statements: &str) -> Output {
+    program.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]);
+    program.args(["--field-separator=\t", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=verbose"]);
+    output(program.arg(format!("--command={statements}")))
 }
 
 /// Runs sysbench: `prepare`, `run` or `cleanup` of one of its own workloads.

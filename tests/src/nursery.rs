@@ -1,12 +1,11 @@
 //! Child processes that die with us, even if we are killed.
 
-use std::io;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::{fs, io, thread};
 
-use crate::wait_until;
+use crate::{PATIENCE, wait_until};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -40,20 +39,58 @@ fn nurse() -> &'static Sender<Job> {
 
 /// Sends a signal to a child, if it still runs: the id of one that has ended may be another's.
 pub(crate) fn signal(child: &mut Child, signal: libc::c_int) {
-    if let (Ok(None), Ok(pid)) = (child.try_wait(), libc::pid_t::try_from(child.id())) {
-        // SAFETY: the child is ours and not yet reaped, so the id cannot belong to another process.
-        unsafe { libc::kill(pid, signal) };
+    if let Some(pid) = running(child) {
+        send(pid, signal);
     }
 }
 
-/// Asks a child to end, and waits until it has.
-pub(crate) fn terminate(child: &mut Child) -> ExitStatus {
-    signal(child, libc::SIGTERM);
-    wait_until("a child to end on SIGTERM", crate::PATIENCE, || child.try_wait().ok().flatten())
+/// Sends a signal to a child and to the processes that it has started.
+pub(crate) fn signal_family(child: &mut Child, signal: libc::c_int) {
+    if let Some(pid) = running(child) {
+        send(pid, signal);
+        children_of(pid).into_iter().for_each(|child| send(child, signal));
+    }
 }
 
-/// Ends a child at once.
+/// Asks a child to end, by a signal that it takes for that, and waits until it has.
+pub(crate) fn end(child: &mut Child, by: libc::c_int) -> ExitStatus {
+    signal(child, by);
+    wait_until("a child to end when asked to", PATIENCE, || child.try_wait().ok().flatten())
+}
+
+/// Ends a child at once, and the processes that it has started.
 pub(crate) fn kill(child: &mut Child) {
+    // Who stands still starts no more.
+    signal_family(child, libc::SIGSTOP);
+    let family = running(child).map(children_of).unwrap_or_default();
+    family.iter().for_each(|child| send(*child, libc::SIGKILL));
     child.kill().ok();
     child.wait().ok();
+    let ended = |pid: &libc::pid_t| status_of(*pid).is_none_or(|(state, _)| state == "Z");
+    wait_until("killed processes to be gone", PATIENCE, || family.iter().all(ended).then_some(()));
+}
+
+fn running(child: &mut Child) -> Option<libc::pid_t> {
+    let runs = matches!(child.try_wait(), Ok(None));
+    runs.then(|| libc::pid_t::try_from(child.id()).ok()).flatten()
+}
+
+fn send(pid: libc::pid_t, signal: libc::c_int) {
+    // SAFETY: it is our child, or a child of that, and not yet reaped, so that the id cannot belong
+    // to another process.
+    unsafe { libc::kill(pid, signal) };
+}
+
+fn children_of(parent: libc::pid_t) -> Vec<libc::pid_t> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| status_of(*pid).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+/// The state of a process and the id of its parent.
+fn status_of(pid: libc::pid_t) -> Option<(String, libc::pid_t)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the program is in parentheses, and may have anything in it.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }

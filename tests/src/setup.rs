@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::certificates::Certificates;
 use crate::free_port;
-use crate::server::{Pair, Programs, Server, users};
+use crate::server::{MariaDbPrograms, Pair, Programs, Server, users};
 
 /// The name of the upstream in every test.
 pub const UPSTREAM: &str = "db";
@@ -16,6 +16,7 @@ pub const LISTENER: &str = "front";
 /// A configuration with one upstream and one listener; each method changes one thing.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    protocol: &'static str,
     port: u16,
     admin_port: u16,
     servers: Vec<(String, &'static str)>,
@@ -29,14 +30,21 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// In front of these servers, given as (address, role).
+    /// In front of these servers of MariaDB or MySQL, given as (address, role).
     #[must_use]
     pub fn new(servers: &[(String, &'static str)]) -> Self {
+        Self::of::<MariaDbPrograms>(servers)
+    }
+
+    /// In front of these servers of a product, given as (address, role).
+    #[must_use]
+    pub fn of<P: Programs>(servers: &[(String, &'static str)]) -> Self {
         Self {
+            protocol: P::PROTOCOL,
             port: free_port(),
             admin_port: free_port(),
             servers: servers.to_vec(),
-            auth: format!("{{ source = \"config\", users = [{}] }}", passwords()),
+            auth: format!("{{ source = \"config\", users = [{}] }}", passwords(P::LOGINS)),
             pool: "{ max = 50, wait = \"5s\" }".to_owned(),
             top: Vec::new(),
             upstream: Vec::new(),
@@ -49,19 +57,19 @@ impl Setup {
     /// In front of one server.
     #[must_use]
     pub fn single<P: Programs>(server: &Server<P>) -> Self {
-        Self::new(&[(server.address(), "primary")])
+        Self::of::<P>(&[(server.address(), "primary")])
     }
 
     /// In front of a primary and its replica.
     #[must_use]
     pub fn pair<P: Programs>(pair: &Pair<P>) -> Self {
-        Self::new(&[(pair.primary.address(), "primary"), (pair.replica.address(), "replica")])
+        Self::of::<P>(&[(pair.primary.address(), "primary"), (pair.replica.address(), "replica")])
     }
 
     /// As [`Self::pair`], but tidegate has to find out which is which, and asks often.
     #[must_use]
     pub fn discovering<P: Programs>(pair: &Pair<P>) -> Self {
-        Self::new(&[(pair.primary.address(), "discover"), (pair.replica.address(), "discover")])
+        Self::of::<P>(&[(pair.primary.address(), "discover"), (pair.replica.address(), "discover")])
             .account()
             .quick_probes()
     }
@@ -184,13 +192,14 @@ impl Setup {
         }
         let lines =
             |lines: &[String]| lines.iter().fold(String::new(), |text, line| text + line + "\n");
+        let protocol = self.protocol;
         let mut text = format!("[admin]\nbind = \"127.0.0.1:{}\"\n\n", self.admin_port);
         text += "[plugins]\ndir = \"plugins\"\n\n";
         text += &lines(&self.top);
-        let _ = writeln!(text, "[[upstream]]\nname = {UPSTREAM:?}\nprotocol = \"mysql\"");
+        let _ = writeln!(text, "[[upstream]]\nname = {UPSTREAM:?}\nprotocol = {protocol:?}");
         let _ = writeln!(text, "servers = [{}]\npool = {}", self.servers(), self.pool_table());
         text += &lines(&self.upstream);
-        let _ = writeln!(text, "\n[[listener]]\nname = {LISTENER:?}\nprotocol = \"mysql\"");
+        let _ = writeln!(text, "\n[[listener]]\nname = {LISTENER:?}\nprotocol = {protocol:?}");
         let _ = writeln!(text, "bind = \"127.0.0.1:{}\"\nupstream = {UPSTREAM:?}", self.port);
         let _ = writeln!(text, "auth = {}", self.auth);
         text + &lines(&self.listener)
@@ -215,9 +224,11 @@ impl Setup {
     }
 }
 
-/// Every user of the test servers, as the configuration lists users.
-fn passwords() -> String {
-    [users::APP, users::READER, users::TLS_ONLY, users::NO_PASSWORD]
+/// Users as the configuration lists them.
+fn passwords(users: &[(&str, &str)]) -> String {
+    users
+        .iter()
         .map(|(name, password)| format!("{{ name = {name:?}, password = {password:?} }}"))
+        .collect::<Vec<_>>()
         .join(", ")
 }

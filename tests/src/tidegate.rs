@@ -191,7 +191,7 @@ impl Tidegate {
 
     /// Asks it to shut down, and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
-        nursery::terminate(&mut self.process)
+        nursery::end(&mut self.process, libc::SIGTERM)
     }
 
     /// Sends SIGHUP.

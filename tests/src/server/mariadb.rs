@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::server::programs::{Programs, find_program, settings, unprivileged};
+use crate::server::mysql_family::{MySqlFamily, settings, without_defaults};
+use crate::server::programs::find_program;
 
 /// MariaDB as its package installs it.
 #[derive(Debug)]
 pub enum MariaDbPrograms {}
 
-impl Programs for MariaDbPrograms {
+impl MySqlFamily for MariaDbPrograms {
     const NAME: &'static str = "mariadb";
     const SETTINGS: &'static [&'static str] =
         &["--innodb-log-file-size=32M", "--lc-messages=en_US"];
@@ -23,12 +24,12 @@ impl Programs for MariaDbPrograms {
     const REPLICATION: &'static str = "show status like 'slave_running'";
     const POSITION: &'static str = "select @@gtid_binlog_pos";
 
-    fn server() -> Command {
-        unprivileged(&find_program("mariadbd"))
+    fn program() -> Command {
+        without_defaults::<Self>(&find_program("mariadbd"))
     }
 
     fn initialise(data: &Path) {
-        let mut install = unprivileged(&find_program("mariadb-install-db"));
+        let mut install = without_defaults::<Self>(&find_program("mariadb-install-db"));
         install.arg(format!("--datadir={}", data.display())).args(settings::<Self>());
         install.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
         let output = install.output().expect("it was found a moment ago");

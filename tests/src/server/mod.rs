@@ -1,27 +1,28 @@
-//! A real server in a scratch folder, on a port of its own: MariaDB or MySQL.
+//! A real server in a scratch folder, on a port of its own: MariaDB, MySQL or PostgreSQL.
 
 mod mariadb;
 mod mysql;
+mod mysql_family;
 mod pair;
+mod postgres;
 mod programs;
 mod template;
 pub mod users;
 
 use std::fs;
-use std::io::Write as _;
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::path::Path;
+use std::process::Child;
 
 pub use mariadb::MariaDbPrograms;
 pub use mysql::{MySqlPrograms, find_mysql_program};
-pub use pair::{MariaDbPair, MySqlPair, PRIMARY_ID, Pair, REPLICA_ID};
+pub use pair::{MariaDbPair, MySqlPair, PRIMARY_ID, Pair, PostgresPair, REPLICA_ID};
+pub use postgres::{PostgresOf, find_postgres_program};
 pub use programs::{Programs, find_program, missing};
 
-use crate::certificates::Certificates;
 use crate::{Scratch, free_port, nursery, wait_for};
 
-/// One running server. Stopped, and its data removed, on drop.
+/// One server. Stopped, and its data removed, on drop.
 #[derive(Debug)]
 pub struct Server<P: Programs> {
     folder: Scratch,
@@ -35,6 +36,10 @@ pub struct Server<P: Programs> {
 pub type MariaDb = Server<MariaDbPrograms>;
 /// A server of MySQL 9.
 pub type MySql = Server<MySqlPrograms>;
+/// A server of PostgreSQL.
+pub type Postgres = Server<PostgresPrograms>;
+/// PostgreSQL as its package installs it.
+pub type PostgresPrograms = PostgresOf<postgres::Installed>;
 
 impl<P: Programs> Server<P> {
     /// Starts a server with the users of [`users`] and the empty database `app`.
@@ -49,13 +54,16 @@ impl<P: Programs> Server<P> {
     /// When the server is not installed or does not start; the message says which.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
-        let folder = Scratch::new();
-        template::copy_to::<P>(&folder.path().join("data"));
-        let arguments = arguments.iter().map(ToString::to_string).collect();
-        let port = free_port();
-        let mut server = Self { folder, port, arguments, process: None, programs: PhantomData };
+        let mut server = Self::create(arguments.iter().map(ToString::to_string).collect());
         server.start_again();
         server
+    }
+
+    /// Makes a server that does not run yet.
+    fn create(arguments: Vec<String>) -> Self {
+        let folder = Scratch::new();
+        template::copy_into::<P>(folder.path());
+        Self { folder, port: free_port(), arguments, process: None, programs: PhantomData }
     }
 
     /// `127.0.0.1:port`.
@@ -69,7 +77,7 @@ impl<P: Programs> Server<P> {
         self.port
     }
 
-    /// Runs statements as `root` and returns the rows: a line each, tabs between columns.
+    /// Runs statements as the superuser and returns the rows: a line each, tabs between columns.
     ///
     /// # Panics
     /// When a statement fails.
@@ -78,7 +86,7 @@ impl<P: Programs> Server<P> {
         self.try_query(statements).unwrap_or_else(|error| panic!("{statements}: {error}"))
     }
 
-    /// Runs statements as `root` for their effect.
+    /// Runs statements as the superuser for their effect.
     ///
     /// # Panics
     /// When a statement fails.
@@ -87,18 +95,21 @@ impl<P: Programs> Server<P> {
     }
 
     fn try_query(&self, statements: &str) -> Result<String, String> {
-        query_socket(&self.socket(), statements)
+        P::query(self.folder(), self.port, statements)
     }
 
     /// Ends the server as a power cut would.
     pub fn kill(&mut self) {
-        self.process.take().iter_mut().for_each(nursery::kill);
+        if let Some(mut process) = self.process.take() {
+            nursery::kill(&mut process);
+            P::bury(self.folder());
+        }
     }
 
     /// Shuts the server down properly.
     pub fn stop(&mut self) {
         self.process.take().iter_mut().for_each(|process| {
-            nursery::terminate(process);
+            nursery::end(process, P::STOP);
         });
     }
 
@@ -113,7 +124,7 @@ impl<P: Programs> Server<P> {
     }
 
     fn signal(&mut self, signal: libc::c_int) {
-        self.process.iter_mut().for_each(|process| nursery::signal(process, signal));
+        self.process.iter_mut().for_each(|process| nursery::signal_family(process, signal));
     }
 
     /// Starts the server again on the same port with the same data.
@@ -121,11 +132,8 @@ impl<P: Programs> Server<P> {
     /// # Panics
     /// When it does not start.
     pub fn start_again(&mut self) {
-        let mut command = P::server();
-        command.args(programs::arguments::<P>(self.folder.path()));
-        command.arg(format!("--port={}", self.port)).arg("--bind-address=127.0.0.1");
-        command.args(tls_arguments()).args(&self.arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut command = P::server(self.folder(), self.port);
+        command.args(P::network(self.folder(), self.port)).args(&self.arguments);
         self.process = Some(nursery::spawn(command).expect("a server can be started"));
         wait_for("a server to accept connections", || {
             self.check_alive();
@@ -143,43 +151,20 @@ impl<P: Programs> Server<P> {
     /// What the server has written to its error log.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default()
+        fs::read_to_string(self.folder().join("error.log")).unwrap_or_default()
     }
 
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("socket")
+    fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
     }
 }
 
 impl<P: Programs> Drop for Server<P> {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-fn tls_arguments() -> [String; 3] {
-    let certificates = Certificates::shared();
-    [
-        format!("--ssl-ca={}", certificates.ca().display()),
-        format!("--ssl-cert={}", certificates.certificate().display()),
-        format!("--ssl-key={}", certificates.key().display()),
-    ]
-}
-
-/// Runs statements as `root` through the server's Unix socket.
-fn query_socket(socket: &Path, statements: &str) -> Result<String, String> {
-    let mut command = programs::client();
-    command.arg(format!("--socket={}", socket.display()));
-    command.args(["--user=root", "--skip-column-names", "--batch", "--raw"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut client = command.spawn().map_err(|error| missing("mariadb", &error))?;
-    if let Some(mut stdin) = client.stdin.take() {
-        stdin.write_all(statements.as_bytes()).map_err(|error| error.to_string())?;
-    }
-    let output = client.wait_with_output().map_err(|error| error.to_string())?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }

@@ -1,9 +1,9 @@
 //! What is MySQL's own: one program for everything, `CHANGE REPLICATION SOURCE`, GTIDs by UUID.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::server::programs::{Programs, settings, unprivileged};
+use crate::server::mysql_family::{MySqlFamily, settings, without_defaults};
 use crate::tidegate::target_dir;
 
 /// MySQL 9 from the folder where `cargo xtask mysql9` installs it.
@@ -25,7 +25,7 @@ pub fn find_mysql_program(name: &str) -> PathBuf {
     program
 }
 
-impl Programs for MySqlPrograms {
+impl MySqlFamily for MySqlPrograms {
     const NAME: &'static str = "mysql";
     const SETTINGS: &'static [&'static str] = &[
         "--innodb-redo-log-capacity=32M",
@@ -45,14 +45,14 @@ impl Programs for MySqlPrograms {
     const REPLICATION: &'static str = "show replica status";
     const POSITION: &'static str = "select @@global.gtid_executed";
 
-    fn server() -> Command {
-        unprivileged(&find_mysql_program("mysqld"))
+    fn program() -> Command {
+        without_defaults::<Self>(&find_mysql_program("mysqld"))
     }
 
     fn initialise(data: &Path) {
-        let mut initialise = Self::server();
+        let mut initialise = Self::program();
         initialise.arg("--initialize-insecure").arg(format!("--datadir={}", data.display()));
-        initialise.args(settings::<Self>()).stdin(Stdio::null());
+        initialise.args(settings::<Self>());
         let output = initialise.output().expect("it was found a moment ago");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }

@@ -2,15 +2,14 @@
 
 use std::sync::OnceLock;
 
-use crate::server::{MariaDbPrograms, MySqlPrograms, Programs, Server};
-use crate::wait_for;
+use crate::server::{MariaDbPrograms, MySqlPrograms, PostgresPrograms, Programs, Server};
 
-/// The `@@server_id` of the primary.
+/// The number of the primary: its `@@server_id`, or its `cluster_name`.
 pub const PRIMARY_ID: u32 = 1;
-/// The `@@server_id` of the first replica.
+/// The number of the replica.
 pub const REPLICA_ID: u32 = 2;
 
-/// A primary and a replica that follows it by GTID.
+/// A primary and a replica that follows it.
 #[derive(Debug)]
 pub struct Pair<P: Programs> {
     pub primary: Server<P>,
@@ -21,6 +20,8 @@ pub struct Pair<P: Programs> {
 pub type MariaDbPair = Pair<MariaDbPrograms>;
 /// A pair of MySQL 9.
 pub type MySqlPair = Pair<MySqlPrograms>;
+/// A pair of PostgreSQL.
+pub type PostgresPair = Pair<PostgresPrograms>;
 
 impl MariaDbPair {
     /// The pair that tests of one process share: each works in a database of its own, and none
@@ -41,60 +42,55 @@ impl MySqlPair {
     }
 }
 
+impl PostgresPair {
+    /// As [`MariaDbPair::shared`].
+    #[must_use]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<PostgresPair> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+}
+
 impl<P: Programs> Pair<P> {
     /// Starts both, for a test that kills or changes them.
     #[must_use]
     pub fn start() -> Self {
-        let primary = start(PRIMARY_ID, &[]);
-        let replica = start(REPLICA_ID, &["--read-only=1"]);
-        follow(&replica, &primary);
+        let mut primary = Server::create(P::numbered(PRIMARY_ID));
+        primary.start_again();
+        let more = P::replica().iter().map(ToString::to_string);
+        let mut replica = Server::create(P::numbered(REPLICA_ID).into_iter().chain(more).collect());
+        P::follow(&mut replica, primary.port());
         Self { primary, replica }
     }
 
     /// Waits until the replica has everything that the primary has now.
     pub fn wait_for_replica(&self) {
-        let position = self.primary.query(P::POSITION);
-        let reached = self.replica.query(&P::reach(position.trim()));
-        assert_eq!(reached.trim(), "0", "the replica has not reached {position}");
+        P::reach(&self.replica, P::position(&self.primary).trim());
     }
 
     /// Makes the replica the primary as an operator does, without losing a transaction; the old
     /// primary follows it.
-    pub fn switch_over(&self) {
-        self.primary.execute("set global read_only = 1");
-        self.wait_for_replica();
+    pub fn switch_over(&mut self) {
+        P::retire(self);
         self.promote();
-        follow(&self.primary, &self.replica);
+        P::follow(&mut self.primary, self.replica.port());
     }
 
     /// The replica follows nobody any more and can be written to.
     pub fn promote(&self) {
-        self.replica.execute("stop replica; reset replica all; set global read_only = 0");
+        P::promote(&self.replica);
     }
 
     /// The replica executes everything so many seconds late.
     pub fn delay(&self, seconds: u32) {
-        self.replica.execute(&P::delay(seconds));
+        P::delay(&self.replica, seconds);
     }
 
     /// Makes a database for one test, on both servers.
     #[must_use]
     pub fn database<'a>(&self, name: &'a str) -> &'a str {
-        self.primary.execute(&format!("drop database if exists {name}; create database {name}"));
+        self.primary.execute(&P::recreate(name));
         self.wait_for_replica();
         name
     }
-}
-
-fn start<P: Programs>(id: u32, more: &[&str]) -> Server<P> {
-    let id = format!("--server-id={id}");
-    let arguments: Vec<&str> = [id.as_str()].iter().chain(P::PAIR).chain(more).copied().collect();
-    Server::start_with(&arguments)
-}
-
-fn follow<P: Programs>(replica: &Server<P>, primary: &Server<P>) {
-    replica.execute(&P::follow(primary.port()));
-    wait_for("the replica to follow the primary", || {
-        P::replicates(&replica.query(P::REPLICATION)).then_some(())
-    });
 }

@@ -3,17 +3,22 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::server::programs::{self, Programs};
-use crate::server::{query_socket, users};
 use crate::tidegate::target_dir;
-use crate::{Scratch, nursery, wait_for};
+use crate::{Scratch, free_port, nursery, wait_for};
 
-/// Fills a folder that does not exist yet with a copy of the template.
-pub(super) fn copy_to<P: Programs>(data: &Path) {
-    copy(&find_or_make::<P>(), data);
-    if let (Some((user, group)), Some(folder)) = (programs::server_user(), data.parent()) {
+/// Fills the `data` of a folder with a copy of the template, and equips it.
+pub(super) fn copy_into<P: Programs>(folder: &Path) {
+    copy(&find_or_make::<P>(), &folder.join("data"));
+    P::equip(folder);
+    give_away::<P>(folder);
+}
+
+/// Makes a folder the server's own, if it runs as another user.
+pub(super) fn give_away<P: Programs>(folder: &Path) {
+    if let Some((user, group)) = programs::system_user::<P>() {
         own(folder, user, group);
     }
 }
@@ -47,12 +52,8 @@ fn find_or_make<P: Programs>() -> PathBuf {
 }
 
 fn fingerprint<P: Programs>() -> u64 {
-    let version = P::server().arg("--version").output();
-    let version = version.map(|output| output.stdout).unwrap_or_default();
-    let settings: String = programs::settings::<P>().collect();
-    let parts = [&version, settings.as_bytes(), users::STATEMENTS.as_bytes(), P::USERS.as_bytes()];
     let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    parts.concat().iter().fold(0xcbf2_9ce4_8422_2325, mix)
+    P::recipe().iter().fold(0xcbf2_9ce4_8422_2325, mix)
 }
 
 /// Makes the template in a scratch folder; it gets its name when it is complete.
@@ -61,9 +62,7 @@ fn make<P: Programs>(template: &Path) {
     let data = scratch.path().join("data");
     fs::create_dir(&data).expect("a scratch folder can be written");
     fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).expect("by its owner");
-    if let Some((user, group)) = programs::server_user() {
-        own(scratch.path(), user, group);
-    }
+    give_away::<P>(scratch.path());
     P::initialise(&data);
     fill::<P>(scratch.path());
     for file in P::UNIQUE {
@@ -75,15 +74,13 @@ fn make<P: Programs>(template: &Path) {
     fs::rename(incomplete, template).expect("in the same folder");
 }
 
-/// No binary log is written here, so that primary and replica start from the same nothing.
 fn fill<P: Programs>(folder: &Path) {
-    let mut command = P::server();
-    command.args(programs::arguments::<P>(folder)).args(["--skip-networking", "--skip-log-bin"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let port = free_port();
+    let mut command = P::server(folder, port);
+    command.args(P::FILLING);
     let mut server = nursery::spawn(command).expect("it was found a moment ago");
-    let socket = folder.join("socket");
-    wait_for("a new server", || query_socket(&socket, "select 1").ok());
-    query_socket(&socket, &[users::STATEMENTS, P::USERS].concat())
+    wait_for("a new server", || P::query(folder, port, "select 1").ok());
+    P::query(folder, port, &P::contents())
         .unwrap_or_else(|error| panic!("cannot make the users: {error}"));
-    nursery::terminate(&mut server);
+    nursery::end(&mut server, P::STOP);
 }

@@ -21,6 +21,7 @@ mod operations;
 mod plugins;
 mod pool;
 mod pool_sharing;
+mod postgres;
 mod query_rules;
 mod reload;
 mod roles;

@@ -37,7 +37,7 @@ async fn until_answered_by(connection: &mut Conn, server: u32) {
     }
 }
 
-pub(crate) async fn switch_over_under_load<P: Programs>(pair: &Pair<P>, setup: Setup) {
+pub(crate) async fn switch_over_under_load<P: Programs>(pair: &mut Pair<P>, setup: Setup) {
     let tidegate = Tidegate::start(setup);
     let load = Load::start(&tidegate, &[Work::Insert; 4]).await;
     load.progress(25);
@@ -63,8 +63,9 @@ pub(crate) async fn switch_over_under_load<P: Programs>(pair: &Pair<P>, setup: S
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switchover_under_load_loses_nothing_and_ends_no_session() {
-    let pair = MariaDbPair::start();
-    switch_over_under_load(&pair, Setup::discovering(&pair)).await;
+    let mut pair = MariaDbPair::start();
+    let setup = Setup::discovering(&pair);
+    switch_over_under_load(&mut pair, setup).await;
 }
 
 /// Transaction pooling, with every plugin that there is for MySQL.
@@ -125,7 +126,7 @@ async fn a_replica_promoted_for_a_dead_primary_takes_the_writes() {
     promote_for_a_dead_primary(pair, with_all_plugins(setup)).await;
 }
 
-pub(crate) async fn move_between_transactions<P: Programs>(pair: &Pair<P>, setup: Setup) {
+pub(crate) async fn move_between_transactions<P: Programs>(pair: &mut Pair<P>, setup: Setup) {
     let tidegate = Tidegate::start(setup);
     let mut free = connect(&tidegate, "app").await;
     run(&mut free, "create table t (a int) engine=InnoDB").await;
@@ -146,8 +147,9 @@ pub(crate) async fn move_between_transactions<P: Programs>(pair: &Pair<P>, setup
 
 #[tokio::test]
 async fn sessions_move_to_the_new_primary_but_not_in_the_middle_of_a_transaction() {
-    let pair = MariaDbPair::start();
-    move_between_transactions(&pair, Setup::discovering(&pair)).await;
+    let mut pair = MariaDbPair::start();
+    let setup = Setup::discovering(&pair);
+    move_between_transactions(&mut pair, setup).await;
 }
 
 pub(crate) async fn leave_out_who_lags<P: Programs>(pair: &Pair<P>, setup: Setup) {

@@ -11,8 +11,9 @@ fn setup(pair: &MySqlPair) -> Setup {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switchover_under_load_loses_nothing_and_ends_no_session() {
-    let pair = MySqlPair::start();
-    roles::switch_over_under_load(&pair, setup(&pair)).await;
+    let mut pair = MySqlPair::start();
+    let setup = setup(&pair);
+    roles::switch_over_under_load(&mut pair, setup).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,8 +25,9 @@ async fn a_replica_promoted_for_a_dead_primary_takes_the_writes() {
 
 #[tokio::test]
 async fn sessions_move_to_the_new_primary_but_not_in_the_middle_of_a_transaction() {
-    let pair = MySqlPair::start();
-    roles::move_between_transactions(&pair, setup(&pair)).await;
+    let mut pair = MySqlPair::start();
+    let setup = setup(&pair);
+    roles::move_between_transactions(&mut pair, setup).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,3 @@
+//! With PostgreSQL behind the proxy.
+
+mod harness;
