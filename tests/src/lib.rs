@@ -20,7 +20,7 @@ pub mod wait;
 pub use admin::Admin;
 pub use ports::free_port;
 pub use scratch::Scratch;
-pub use server::{MariaDb, MariaDbPair, MySql, MySqlPair, Postgres, PostgresPair};
+pub use server::{MariaDb, MariaDbPair, MySql, MySqlPair, Postgres, Postgres18, PostgresPair};
 pub use setup::Setup;
 pub use tap::Tap;
 pub use tidegate::Tidegate;

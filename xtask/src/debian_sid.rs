@@ -19,6 +19,8 @@ pub(crate) struct Unpacked {
     packages: &'static [&'static str],
     /// What is run, under `usr`, and what it must be told of its place.
     programs: &'static [(&'static str, &'static str)],
+    /// Those of the programs that others start too, where they would lie if they were installed.
+    started: &'static [&'static str],
     /// Folders under `usr/lib` with libraries that only these programs use.
     libraries: &'static [&'static str],
 }
@@ -32,6 +34,21 @@ pub(crate) const MYSQL9: Unpacked = Unpacked {
         ("bin/mysql", "--plugin-dir=\"$here/usr/lib/mysql/plugin\""),
         ("bin/mysqldump", "--plugin-dir=\"$here/usr/lib/mysql/plugin\""),
     ],
+    started: &[],
+    libraries: &[],
+};
+
+/// Where the tests look for it.
+pub(crate) const POSTGRES18: Unpacked = Unpacked {
+    folder: "tests/postgres18",
+    packages: &["postgresql-18", "postgresql-client-18"],
+    programs: &[
+        ("lib/postgresql/18/bin/initdb", ""),
+        ("lib/postgresql/18/bin/postgres", ""),
+        ("lib/postgresql/18/bin/psql", ""),
+        ("lib/postgresql/18/bin/pgbench", ""),
+    ],
+    started: &["lib/postgresql/18/bin/postgres"],
     libraries: &[],
 };
 
@@ -42,6 +59,7 @@ pub(crate) const MYSQL_ROUTER: Unpacked = Unpacked {
         "bin/mysqlrouter",
         "--DEFAULT.plugin_folder=\"$here/usr/lib/mysqlrouter/plugin\"",
     )],
+    started: &[],
     libraries: &["mysql-router"],
 };
 
@@ -96,18 +114,32 @@ impl Unpacked {
         fs::create_dir_all(&bin)?;
         for (program, place) in self.programs {
             ensure!(folder.join("usr").join(program).is_file(), "the packages have no {program}");
-            let script = format!(
-                "#!/bin/sh\nhere=$(CDPATH= cd -- \"$(dirname -- \"$0\")/..\" && pwd)\n\
-                 exec \"$here/{}\" --library-path \"{}\" \"$here/usr/{program}\" \"$@\" {place}\n",
-                loader.display(),
-                libraries.join(":"),
-            );
+            let script = |root: &str, program: &str| {
+                format!(
+                    "#!/bin/sh\nhere=$(CDPATH= cd -- \"$(dirname -- \"$0\")/{root}\" && pwd)\n\
+                     exec \"$here/{}\" --library-path \"{}\" \"$here/usr/{program}\" \"$@\" {place}\n",
+                    loader.display(),
+                    libraries.join(":"),
+                )
+            };
             let file = bin.join(Path::new(program).file_name().context("a program has a name")?);
-            fs::write(&file, script)?;
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+            if self.started.contains(program) {
+                let moved = format!("{program}.program");
+                fs::rename(folder.join("usr").join(program), folder.join("usr").join(&moved))?;
+                let root = vec![".."; program.split('/').count()].join("/");
+                write_script(&folder.join("usr").join(program), &script(&root, &moved))?;
+                write_script(&file, &script("..", &moved))?;
+            } else {
+                write_script(&file, &script("..", program))?;
+            }
         }
         Ok(())
     }
+}
+
+fn write_script(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text)?;
+    Ok(fs::set_permissions(file, fs::Permissions::from_mode(0o755))?)
 }
 
 /// Has apt find and fetch the packages and all that they need, as if nothing were installed.

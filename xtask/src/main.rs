@@ -30,6 +30,8 @@ enum Command {
     Test(test::Args),
     /// Download MySQL 9 from Debian sid, and run the tests that are for it alone
     Mysql9,
+    /// Download PostgreSQL 18 from Debian sid, and run the tests that are for it alone
+    Postgres18,
     /// Build the sample plugins and the plugins that the tests use
     Plugins,
     /// Measure tidegate beside what it is compared with
@@ -55,6 +57,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Mysql9 => test::run_with_mysql9(),
+        Command::Postgres18 => test::run_with_postgres18(),
         Command::Plugins => plugins::build(),
         Command::Bench(args) => bench::run(args),
         Command::Tidy => tidy::run(),

@@ -22,18 +22,24 @@ const MARIADB_INSTALL_DB: Tool =
 const MARIADB: Tool = tool("mariadb", "mariadb-client", "the command line client");
 const SYSBENCH: Tool = tool("sysbench", "sysbench", "load");
 
+const POSTGRES: Tool = tool("postgres", "postgresql", "the other server behind the proxy");
+
 const TOOLS: &[Tool] = &[
     MARIADBD,
     MARIADB_INSTALL_DB,
     MARIADB,
     SYSBENCH,
+    POSTGRES,
+    tool("psql", "postgresql-client", "the command line client of PostgreSQL"),
     tool("mariadb-dump", "mariadb-client", "dumps databases"),
     tool("python3", "python3", "runs the clients for Python"),
     tool("python3-config", "python3-dev", "mysqlclient is built with it"),
     tool("mariadb_config", "libmariadb-dev", "mysqlclient is built with it"),
     tool("pkg-config", "pkg-config", "mysqlclient is built with it"),
-    tool("node", "nodejs", "runs mysql2"),
-    tool("npm", "npm", "installs mysql2"),
+    tool("node", "nodejs", "runs the clients for Node"),
+    tool("npm", "npm", "installs the clients for Node"),
+    tool("javac", "default-jdk-headless", "runs the client for Java"),
+    tool("/usr/share/java/postgresql.jar", "libpostgresql-jdbc-java", "the client for Java"),
 ];
 
 const BENCH_TOOLS: &[Tool] = &[

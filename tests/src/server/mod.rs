@@ -16,7 +16,9 @@ use std::process::Child;
 
 pub use mariadb::MariaDbPrograms;
 pub use mysql::{MySqlPrograms, find_mysql_program};
-pub use pair::{MariaDbPair, MySqlPair, PRIMARY_ID, Pair, PostgresPair, REPLICA_ID};
+pub use pair::{
+    MariaDbPair, MySqlPair, PRIMARY_ID, Pair, Postgres18Pair, PostgresPair, REPLICA_ID,
+};
 pub use postgres::{PostgresOf, find_postgres_program};
 pub use programs::{Programs, find_program, missing};
 
@@ -38,8 +40,12 @@ pub type MariaDb = Server<MariaDbPrograms>;
 pub type MySql = Server<MySqlPrograms>;
 /// A server of PostgreSQL.
 pub type Postgres = Server<PostgresPrograms>;
+/// A server of PostgreSQL 18.
+pub type Postgres18 = Server<Postgres18Programs>;
 /// PostgreSQL as its package installs it.
 pub type PostgresPrograms = PostgresOf<postgres::Installed>;
+/// PostgreSQL 18 from the folder where `cargo xtask postgres18` installs it.
+pub type Postgres18Programs = PostgresOf<postgres::Unpacked18>;
 
 impl<P: Programs> Server<P> {
     /// Starts a server with the users of [`users`] and the empty database `app`.

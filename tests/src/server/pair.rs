@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use crate::server::{MariaDbPrograms, MySqlPrograms, PostgresPrograms, Programs, Server};
+use crate::server::{
+    MariaDbPrograms, MySqlPrograms, Postgres18Programs, PostgresPrograms, Programs, Server,
+};
 
 /// The number of the primary: its `@@server_id`, or its `cluster_name`.
 pub const PRIMARY_ID: u32 = 1;
@@ -22,34 +24,25 @@ pub type MariaDbPair = Pair<MariaDbPrograms>;
 pub type MySqlPair = Pair<MySqlPrograms>;
 /// A pair of PostgreSQL.
 pub type PostgresPair = Pair<PostgresPrograms>;
+/// A pair of PostgreSQL 18.
+pub type Postgres18Pair = Pair<Postgres18Programs>;
 
-impl MariaDbPair {
-    /// The pair that tests of one process share: each works in a database of its own, and none
-    /// stops or reconfigures a server.
-    #[must_use]
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<MariaDbPair> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
-    }
+/// A static has a type, so each pair needs its own.
+macro_rules! shared {
+    ($($pair:ty)*) => {$(
+        impl $pair {
+            /// The pair that tests of one process share: each works in a database of its own, and
+            /// none stops or reconfigures a server.
+            #[must_use]
+            pub fn shared() -> &'static Self {
+                static SHARED: OnceLock<$pair> = OnceLock::new();
+                SHARED.get_or_init(Self::start)
+            }
+        }
+    )*};
 }
 
-impl MySqlPair {
-    /// As [`MariaDbPair::shared`].
-    #[must_use]
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<MySqlPair> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
-    }
-}
-
-impl PostgresPair {
-    /// As [`MariaDbPair::shared`].
-    #[must_use]
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<PostgresPair> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
-    }
-}
+shared! { MariaDbPair MySqlPair PostgresPair Postgres18Pair }
 
 impl<P: Programs> Pair<P> {
     /// Starts both, for a test that kills or changes them.

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use crate::certificates::Certificates;
 use crate::server::programs::{Programs, feed, find_program, unprivileged};
 use crate::server::{Pair, Server, template, users};
+use crate::tidegate::target_dir;
 use crate::wait_for;
 
 /// PostgreSQL as it is installed somewhere.
@@ -35,6 +36,21 @@ impl Installation for Installed {
 
     fn program(name: &str) -> PathBuf {
         find_postgres_program(name)
+    }
+}
+
+/// PostgreSQL 18 from the folder where `cargo xtask postgres18` installs it.
+#[derive(Debug)]
+pub enum Unpacked18 {}
+
+impl Installation for Unpacked18 {
+    const NAME: &'static str = "postgres18";
+
+    fn program(name: &str) -> PathBuf {
+        let program = target_dir().join("tests/postgres18/bin").join(name);
+        let missing = format!("{} is missing", program.display());
+        assert!(program.is_file(), "{missing}; `cargo xtask postgres18` installs it");
+        program
     }
 }
 

@@ -22,6 +22,8 @@ mod plugins;
 mod pool;
 mod pool_sharing;
 mod postgres;
+#[cfg(feature = "postgres18")]
+mod postgres18;
 mod query_rules;
 mod reload;
 mod roles;

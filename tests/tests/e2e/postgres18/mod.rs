@@ -1,0 +1,3 @@
+//! With PostgreSQL 18 behind the proxy; `cargo xtask postgres18` installs it and runs these.
+
+mod harness;
