@@ -1,4 +1,5 @@
-//! Clients that are programs of their own: command lines, scripts of Python and Node, sysbench.
+//! Clients that are programs of their own: command lines, scripts of Python and Node, a program of
+//! Java, sysbench.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -130,7 +131,7 @@ pub fn python(script: &str, login: Login<'_>) -> String {
     succeed(with_login(&mut command, login))
 }
 
-/// Runs a script of `tests/clients/node` with mysql2.
+/// Runs a script of `tests/clients/node`.
 ///
 /// # Panics
 /// As [`python`].
@@ -138,6 +139,19 @@ pub fn node(script: &str, login: Login<'_>) -> String {
     let mut command = Command::new(find_program("node"));
     command.arg(scripts().join("node").join(script));
     command.env("TIDEGATE_NODE_MODULES", clients_dir().join("node/package.json"));
+    succeed(with_login(&mut command, login))
+}
+
+/// Runs a program of `tests/clients/java`, with PostgreSQL's driver.
+///
+/// # Panics
+/// As [`python`].
+pub fn java(source: &str, login: Login<'_>) -> String {
+    let mut command = Command::new(find_program("java"));
+    // It is compiled each time, and does not run for long.
+    command.args(["-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8"]);
+    command.args(["--class-path", "/usr/share/java/postgresql.jar"]);
+    command.arg(scripts().join("java").join(source));
     succeed(with_login(&mut command, login))
 }
 

@@ -270,8 +270,8 @@ host all all 127.0.0.1/32 scram-sha-256
 /// The name in the clients' certificate, and whose it is.
 const IDENT: &str = "clients \"a client\" certuser\n";
 
-/// The service account reads verifiers in every database: what a catalogue's readers are is noted
-/// in each, and a new one gets the notes of `template1`.
+/// The service account reads verifiers in the database `postgres`: who may read a catalogue is noted
+/// in each database.
 const STATEMENTS: &str = "
 create user app password 'apppw' createdb;
 create user ro password 'ropw';
@@ -286,7 +286,5 @@ create user certuser;
 create user repl password 'replpw' replication;
 set password_encryption = 'md5';
 create user md5user password 'md5pw';
-\\connect template1
-grant select on pg_authid to mon;
 create database app owner app;
 ";
