@@ -36,13 +36,9 @@ const TOOLS: &[Tool] = &[
     tool("npm", "npm", "installs mysql2"),
 ];
 
-const BENCH_TOOLS: &[Tool] = &[
-    MARIADBD,
-    MARIADB_INSTALL_DB,
-    MARIADB,
-    SYSBENCH,
-    tool("haproxy", "haproxy", "a proxy to compare with"),
-];
+const HAPROXY: Tool = tool("haproxy", "haproxy", "a proxy to compare with");
+
+const MYSQL_BENCH_TOOLS: &[Tool] = &[MARIADBD, MARIADB_INSTALL_DB, MARIADB, SYSBENCH, HAPROXY];
 
 const fn tool(program: &'static str, package: &'static str, purpose: &'static str) -> Tool {
     Tool { program, package, purpose }
@@ -56,12 +52,12 @@ pub(crate) fn install_tools() -> Result<()> {
     install(TOOLS)
 }
 
-/// Installs what benchmarks are made with, and compare with.
+/// Installs what the benchmark of MySQL is made with, and compares with.
 ///
 /// # Errors
 /// As [`install_tools`].
-pub(crate) fn install_bench_tools() -> Result<()> {
-    install(BENCH_TOOLS)
+pub(crate) fn install_mysql_bench_tools() -> Result<()> {
+    install(MYSQL_BENCH_TOOLS)
 }
 
 fn install(tools: &[Tool]) -> Result<()> {
