@@ -4,6 +4,7 @@ mod hooks;
 mod mysql;
 mod others;
 mod plan;
+mod postgres;
 mod process;
 mod protocol;
 mod report;
@@ -18,6 +19,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use mysql::MYSQL;
+use postgres::POSTGRES;
 use run::LoadArgs;
 
 #[derive(Args)]
@@ -31,6 +33,9 @@ enum Bench {
     /// MySQL through tidegate, other proxies and a bare relay, against a real MariaDB
     #[command(mut_args(|arg| run::with_names(arg, &MYSQL)))]
     Mysql(LoadArgs),
+    /// PostgreSQL through tidegate, other proxies and a bare relay, against a real server
+    #[command(mut_args(|arg| run::with_names(arg, &POSTGRES)))]
+    Postgres(LoadArgs),
     /// One hook call, by size of the statement; reload; recovery from a trap
     Hooks(hooks::HooksArgs),
 }
@@ -42,6 +47,7 @@ enum Bench {
 pub(crate) fn run(args: BenchArgs) -> Result<()> {
     match args.bench {
         Bench::Mysql(args) => run::run(&MYSQL, &args),
+        Bench::Postgres(args) => run::run(&POSTGRES, &args),
         Bench::Hooks(args) => hooks::run(&args),
     }
 }

@@ -18,7 +18,12 @@ pub(super) struct Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Mode {
+    /// MySQL's `COM_QUERY`
     Text,
+    /// PostgreSQL's `Query`
+    Simple,
+    /// PostgreSQL's `Parse` without a name, again for each execution
+    Extended,
     /// Prepared once, executed often
     Prepared,
 }

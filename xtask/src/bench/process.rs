@@ -106,6 +106,22 @@ pub(super) fn free_port() -> Result<u16> {
     }
 }
 
+/// Has a program that refuses to be root run as another user where we are root; and the user's number.
+pub(super) fn unprivileged(command: &mut Command, user: &str) -> Result<Option<u32>> {
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        return Ok(None);
+    }
+    let users = fs::read_to_string("/etc/passwd")?;
+    let line = users.lines().find_map(|line| line.strip_prefix(user)?.strip_prefix(":x:"));
+    let mut numbers = line.unwrap_or_default().split(':').map(str::parse);
+    let (Some(Ok(id)), Some(Ok(group))) = (numbers.next(), numbers.next()) else {
+        bail!("there is no user {user}");
+    };
+    command.uid(id).gid(group);
+    Ok(Some(id))
+}
+
 pub(super) fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }

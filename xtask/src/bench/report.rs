@@ -35,6 +35,8 @@ pub(super) fn title(cell: Cell) -> String {
 fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Text => "text",
+        Mode::Simple => "simple protocol",
+        Mode::Extended => "extended protocol without names",
         Mode::Prepared => "prepared",
     }
 }

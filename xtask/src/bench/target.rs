@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use super::mysql::router;
 use super::others;
 use super::plan::Cell;
+use super::postgres::{odyssey, pgbouncer};
 use super::process::{Process, free_port};
 use super::protocol::Servers;
 use super::tidegate::{self, Plugin, Pooling, Setup};
@@ -29,6 +30,9 @@ pub(super) enum Kind {
     Relay,
     Haproxy,
     MysqlRouter,
+    Pgbouncer(Pooling),
+    /// In transaction mode
+    Odyssey,
     Tidegate(Setup),
 }
 
@@ -36,6 +40,13 @@ pub(super) const DIRECT: Target = Target { name: "direct", kind: Kind::Direct };
 pub(super) const RELAY: Target = Target { name: "relay", kind: Kind::Relay };
 pub(super) const HAPROXY: Target = Target { name: "haproxy", kind: Kind::Haproxy };
 pub(super) const MYSQL_ROUTER: Target = Target { name: "mysql-router", kind: Kind::MysqlRouter };
+pub(super) const PGBOUNCER: Target =
+    Target { name: "pgbouncer", kind: Kind::Pgbouncer(Pooling::Session) };
+pub(super) const PGBOUNCER_POOLED: Target =
+    Target { name: "pgbouncer-transaction", kind: Kind::Pgbouncer(Pooling::Transaction) };
+pub(super) const ODYSSEY_POOLED: Target =
+    Target { name: "odyssey-transaction", kind: Kind::Odyssey };
+
 const fn tidegate(name: &'static str, pooling: Pooling, plugin: Option<Plugin>) -> Target {
     Target { name, kind: Kind::Tidegate(Setup { pooling, plugin }) }
 }
@@ -56,6 +67,8 @@ impl Kind {
     pub(super) fn unpacked(self) -> Option<&'static Unpacked> {
         match self {
             Self::MysqlRouter => Some(&debian_sid::MYSQL_ROUTER),
+            Self::Pgbouncer(_) => Some(&debian_sid::PGBOUNCER),
+            Self::Odyssey => Some(&debian_sid::ODYSSEY),
             Self::Direct | Self::Relay | Self::Haproxy | Self::Tidegate(_) => None,
         }
     }
@@ -63,7 +76,8 @@ impl Kind {
     /// How long it holds a server connection for a client, where it has a pool.
     fn pooling(self) -> Option<Pooling> {
         match self {
-            Self::Tidegate(Setup { pooling, .. }) => Some(pooling),
+            Self::Pgbouncer(pooling) | Self::Tidegate(Setup { pooling, .. }) => Some(pooling),
+            Self::Odyssey => Some(Pooling::Transaction),
             Self::Direct | Self::Relay | Self::Haproxy | Self::MysqlRouter => None,
         }
     }
@@ -117,6 +131,10 @@ impl Running {
             Kind::Relay => others::relay(port, servers),
             Kind::Haproxy => others::haproxy(port, servers, &folder)?,
             Kind::MysqlRouter => router::command(port, servers, &folder)?,
+            Kind::Pgbouncer(pooling) => {
+                pgbouncer::command(pooling, server_connections, port, servers, &folder)?
+            }
+            Kind::Odyssey => odyssey::command(server_connections, port, servers, &folder)?,
             Kind::Tidegate(setup) => {
                 tidegate::command(setup, server_connections, port, servers, &folder)?
             }

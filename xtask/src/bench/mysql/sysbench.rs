@@ -44,7 +44,7 @@ impl Sysbench {
         command.arg(format!("--time={seconds}"));
         command.arg(match cell.mode {
             Mode::Prepared => "--db-ps-mode=auto",
-            Mode::Text => "--db-ps-mode=disable",
+            Mode::Text | Mode::Simple | Mode::Extended => "--db-ps-mode=disable",
         });
         command.args(["--rand-type=uniform", "--histogram=on", "run"]);
         Self::spawn(command)?.wait_for_clients()
