@@ -48,9 +48,8 @@ const DATABASE: &str = "create database bench owner app";
 
 /// Both servers, filled and in step.
 pub(super) struct Postgres {
-    // Ended in this order: a primary waits for nobody, a replica complains when it has none.
-    replica: Server,
     primary: Server,
+    replica: Server,
     /// Where the sockets are by which the superuser comes without a password.
     folder: PathBuf,
 }
@@ -79,7 +78,7 @@ impl Postgres {
         copy.args(["--checkpoint=fast", "--no-sync", "--pgdata"]).arg(own.join("replica"));
         shell::run_quietly(&mut copy)?;
         let replica = server(&own, "replica")?;
-        let servers = Self { replica, primary, folder: own };
+        let servers = Self { primary, replica, folder: own };
         servers.wait_for_replica()?;
         Ok(servers)
     }
