@@ -141,8 +141,11 @@ fn install(benchmark: &Benchmark, targets: &[Target]) -> Result<()> {
 fn build(targets: &[Target]) -> Result<()> {
     let mut command = shell::cargo(".");
     command.args(["build", "--release", "--locked", "-p", "tidegate-bench-relay"]);
-    if targets.iter().any(|target| target.tidegate().is_some()) {
+    let setups = || targets.iter().filter_map(|target| target.tidegate());
+    if setups().next().is_some() {
         command.args(["-p", "tidegate"]);
+    }
+    if setups().any(|setup| setup.plugin.is_some()) {
         plugins::build()?;
     }
     shell::run(&mut command)
