@@ -63,6 +63,20 @@ pub(crate) const MYSQL_ROUTER: Unpacked = Unpacked {
     libraries: &["mysql-router"],
 };
 
+pub(crate) const PGBOUNCER: Unpacked = Unpacked {
+    folder: "bench/pgbouncer",
+    packages: &["pgbouncer"],
+    programs: &[("sbin/pgbouncer", "")],
+    libraries: &[],
+};
+
+pub(crate) const ODYSSEY: Unpacked = Unpacked {
+    folder: "bench/odyssey",
+    packages: &["odyssey"],
+    programs: &[("bin/odyssey", "")],
+    libraries: &[],
+};
+
 impl Unpacked {
     /// Unpacks it, unless that was done before.
     ///

@@ -42,12 +42,15 @@ const TOOLS: &[Tool] = &[
     tool("/usr/share/java/postgresql.jar", "libpostgresql-jdbc-java", "the client for Java"),
 ];
 
-const BENCH_TOOLS: &[Tool] = &[
-    MARIADBD,
-    MARIADB_INSTALL_DB,
-    MARIADB,
-    SYSBENCH,
-    tool("haproxy", "haproxy", "a proxy to compare with"),
+const HAPROXY: Tool = tool("haproxy", "haproxy", "a proxy to compare with");
+
+const MYSQL_BENCH_TOOLS: &[Tool] = &[MARIADBD, MARIADB_INSTALL_DB, MARIADB, SYSBENCH, HAPROXY];
+
+const POSTGRES_BENCH_TOOLS: &[Tool] = &[
+    tool("postgres", "postgresql", "the server behind the proxy (14 or newer)"),
+    tool("pgbench", "postgresql", "load"),
+    tool("psql", "postgresql-client", "the command line client"),
+    HAPROXY,
 ];
 
 const fn tool(program: &'static str, package: &'static str, purpose: &'static str) -> Tool {
@@ -62,12 +65,20 @@ pub(crate) fn install_tools() -> Result<()> {
     install(TOOLS)
 }
 
-/// Installs what benchmarks are made with, and compare with.
+/// Installs what the benchmark of MySQL is made with, and compares with.
 ///
 /// # Errors
 /// As [`install_tools`].
-pub(crate) fn install_bench_tools() -> Result<()> {
-    install(BENCH_TOOLS)
+pub(crate) fn install_mysql_bench_tools() -> Result<()> {
+    install(MYSQL_BENCH_TOOLS)
+}
+
+/// Installs what the benchmark of PostgreSQL is made with, and compares with.
+///
+/// # Errors
+/// As [`install_tools`].
+pub(crate) fn install_postgres_bench_tools() -> Result<()> {
+    install(POSTGRES_BENCH_TOOLS)
 }
 
 fn install(tools: &[Tool]) -> Result<()> {

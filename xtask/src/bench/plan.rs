@@ -1,35 +1,30 @@
 //! What is measured: the cells of the table.
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 /// A kind of load, as the command line names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Load {
-    /// Point selects as text
-    Text,
-    /// Point selects by prepared statement
-    Prepared,
-    /// Transactions of 18 statements that read and write (sysbench's oltp_read_write)
-    ReadWrite,
-    /// More clients than server connections, where those can be shared
-    Shared,
-    /// Active clients beside 1,000 that do nothing, on 20 server connections where they can be shared
-    BesideIdle,
-    /// Connect, log in, one statement, quit
-    Churn,
-    /// Memory of clients that are logged in and do nothing
-    Idle,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) name: &'static str,
+    /// For whoever asks what can be named.
+    pub(super) about: &'static str,
+    /// In the order of the table.
+    pub(super) cells: &'static [Cell],
+    /// What is measured when there is little time.
+    pub(super) quick: &'static [Cell],
 }
-
-/// What is measured when there is little time.
-pub(super) const QUICK: [Load; 4] = [Load::Text, Load::Prepared, Load::Churn, Load::Idle];
 
 /// How statements reach the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Mode {
+    /// MySQL's `COM_QUERY`
     Text,
+    /// PostgreSQL's `Query`
+    Simple,
+    /// PostgreSQL's `Parse` without a name, again for each execution
+    Extended,
+    /// Prepared once, executed often
     Prepared,
 }
 
@@ -55,51 +50,33 @@ pub(super) struct Cell {
     pub(super) server_connections: Option<u32>,
 }
 
-const TEXT: Cell = Cell {
-    workload: Workload::PointSelect,
-    mode: Mode::Text,
-    clients: 1,
-    idle_clients: 0,
-    server_connections: None,
-};
-const PREPARED: Cell = Cell { mode: Mode::Prepared, ..TEXT };
-const READ_WRITE: Cell = Cell { workload: Workload::ReadWrite, ..TEXT };
-const CHURN: Cell = Cell { workload: Workload::Churn, clients: 16, ..TEXT };
-
-/// So many that the rest of the process hardly counts.
-pub(super) const IDLE: Cell =
-    Cell { workload: Workload::Idle, clients: 1000, server_connections: Some(20), ..TEXT };
-
-/// The first clients of a process, for which it allocates what it will need for all.
-pub(super) const A_FEW: Cell = Cell { clients: 4, ..TEXT };
-
-impl Load {
-    /// Its cells with statements in them.
-    fn cells(self) -> Vec<Cell> {
-        let with = |clients| move |cell| Cell { clients, ..cell };
-        match self {
-            Self::Text => [1, 16, 64].map(|clients| with(clients)(TEXT)).to_vec(),
-            Self::Prepared => [1, 16, 64].map(|clients| with(clients)(PREPARED)).to_vec(),
-            Self::ReadWrite => {
-                let mut cells = [1, 16, 64].map(|clients| with(clients)(READ_WRITE)).to_vec();
-                cells.push(Cell { mode: Mode::Prepared, clients: 16, ..READ_WRITE });
-                cells
-            }
-            Self::Shared => [TEXT, PREPARED]
-                .map(|cell| Cell { clients: 64, server_connections: Some(16), ..cell })
-                .to_vec(),
-            Self::BesideIdle => {
-                let idle_clients = IDLE.clients;
-                let server_connections = IDLE.server_connections;
-                vec![Cell { clients: 16, idle_clients, server_connections, ..TEXT }]
-            }
-            Self::Churn => vec![CHURN],
-            Self::Idle => vec![],
-        }
+impl Cell {
+    /// With one client.
+    pub(super) const fn new(workload: Workload, mode: Mode) -> Self {
+        Self { workload, mode, clients: 1, idle_clients: 0, server_connections: None }
     }
-}
 
-/// The cells with statements in them, in the order of the table.
-pub(super) fn cells(loads: &[Load]) -> Vec<Cell> {
-    loads.iter().flat_map(|load| load.cells()).collect()
+    pub(super) const fn by(self, clients: u32) -> Self {
+        Self { clients, ..self }
+    }
+
+    pub(super) const fn beside(self, idle_clients: u32) -> Self {
+        Self { idle_clients, ..self }
+    }
+
+    /// On so many server connections, where they can be shared.
+    pub(super) const fn on(self, server_connections: u32) -> Self {
+        Self { server_connections: Some(server_connections), ..self }
+    }
+
+    /// The clients beside it that do nothing.
+    pub(super) fn idle_ones(self) -> Option<Self> {
+        let idle = Self::new(Workload::Idle, self.mode).by(self.idle_clients);
+        (self.idle_clients > 0).then_some(idle)
+    }
+
+    /// The first clients of a process, for which it allocates what it will need for all.
+    pub(super) fn a_few(self) -> Self {
+        Self::new(Workload::PointSelect, self.mode).by(4)
+    }
 }

@@ -4,6 +4,7 @@ use std::cmp;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -11,20 +12,30 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use libc::c_int;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A running server. It is killed when this is dropped, or when we die ourselves.
+/// A running server. It is ended when this is dropped, or when we die ourselves.
 pub(super) struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+    /// The signal by which it ends, whoever is connected.
+    end: c_int,
 }
 
 impl Process {
     /// Starts a server whose output goes to `name.log` in `folder`, and waits until it listens on `port`.
-    pub(super) fn start(
+    pub(super) fn start(name: &str, command: Command, folder: &Path, port: u16) -> Result<Self> {
+        Self::start_ended_by(libc::SIGKILL, name, command, folder, port)
+    }
+
+    /// The same for a server that has something to clean up.
+    pub(super) fn start_ended_by(
+        end: c_int,
         name: &str,
         mut command: Command,
         folder: &Path,
@@ -33,9 +44,9 @@ impl Process {
         let log = folder.join(format!("{name}.log"));
         let output = File::create(&log)?;
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-        die_with_us(&mut command);
+        die_with_us(&mut command, end);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        let mut process = Self { name: name.to_owned(), child, log };
+        let mut process = Self { name: name.to_owned(), child, log, end };
         process.wait_until_it_listens(port)?;
         Ok(process)
     }
@@ -66,6 +77,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if let (Ok(None), Ok(id)) = (self.child.try_wait(), self.child.id().try_into()) {
+            // SAFETY: the child is not yet reaped, so the id cannot belong to another process.
+            unsafe { libc::kill(id, self.end) };
+        }
+        let deadline = Instant::now() + PATIENCE_AT_THE_END;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            sleep(PAUSE);
+        }
         // It may have ended by itself; either way there is nothing left to do.
         self.child.kill().ok();
         self.child.wait().ok();
@@ -85,6 +104,22 @@ pub(super) fn free_port() -> Result<u16> {
             return Ok(port);
         }
     }
+}
+
+/// Has a program that refuses to be root run as another user where we are root; and the user's number.
+pub(super) fn unprivileged(command: &mut Command, user: &str) -> Result<Option<u32>> {
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        return Ok(None);
+    }
+    let users = fs::read_to_string("/etc/passwd")?;
+    let line = users.lines().find_map(|line| line.strip_prefix(user)?.strip_prefix(":x:"));
+    let mut numbers = line.unwrap_or_default().split(':').map(str::parse);
+    let (Some(Ok(id)), Some(Ok(group))) = (numbers.next(), numbers.next()) else {
+        bail!("there is no user {user}");
+    };
+    command.uid(id).gid(group);
+    Ok(Some(id))
 }
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
@@ -109,18 +144,17 @@ pub(super) fn allow_many_files() -> Result<()> {
     Ok(())
 }
 
-/// Asks the kernel to kill the child with us, so that an interrupted run leaves nothing behind.
+/// Asks the kernel to end the child with us, so that an interrupted run leaves nothing behind.
 #[cfg(target_os = "linux")]
-fn die_with_us(command: &mut Command) {
-    use std::os::unix::process::CommandExt as _;
-    // SAFETY: prctl with constants is async-signal-safe and touches no memory.
+fn die_with_us(command: &mut Command, signal: c_int) {
+    // SAFETY: prctl with numbers is async-signal-safe and touches no memory.
     unsafe {
-        command.pre_exec(|| {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        command.pre_exec(move || {
+            libc::prctl(libc::PR_SET_PDEATHSIG, signal);
             Ok(())
         });
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn die_with_us(_command: &mut Command) {}
+fn die_with_us(_command: &mut Command, _signal: c_int) {}

@@ -2,20 +2,20 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{Cell, IDLE, Mode, Workload};
+use super::plan::{Cell, Mode, Workload};
 use super::row::Row;
 use super::target::{DIRECT, RELAY, Target};
 use super::tidegate::{Pooling, Setup};
 
 /// What a group of rows is headed by.
 pub(super) fn title(cell: Cell) -> String {
-    let load = match (cell.workload, cell.mode) {
-        (Workload::PointSelect, Mode::Text) => "point selects, text",
-        (Workload::PointSelect, Mode::Prepared) => "point selects, prepared",
-        (Workload::ReadWrite, Mode::Text) => "transactions that read and write, text",
-        (Workload::ReadWrite, Mode::Prepared) => "transactions that read and write, prepared",
-        (Workload::Churn, _) => "log in, SELECT 1, quit",
-        (Workload::Idle, _) => "doing nothing",
+    let load = match cell.workload {
+        Workload::PointSelect => format!("point selects, {}", mode(cell.mode)),
+        Workload::ReadWrite => {
+            format!("transactions that read and write, {}", mode(cell.mode))
+        }
+        Workload::Churn => "log in, one statement, quit".to_owned(),
+        Workload::Idle => "doing nothing".to_owned(),
     };
     let clients = match cell.clients {
         1 => "1 client".to_owned(),
@@ -32,6 +32,15 @@ pub(super) fn title(cell: Cell) -> String {
     title
 }
 
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Text => "text",
+        Mode::Simple => "simple protocol",
+        Mode::Extended => "extended protocol without names",
+        Mode::Prepared => "prepared",
+    }
+}
+
 /// All that was measured, for people.
 pub(super) fn table(rows: &[Row], targets: &[Target], cells: &[Cell]) -> String {
     let mut text = String::from(
@@ -39,14 +48,15 @@ pub(super) fn table(rows: &[Row], targets: &[Target], cells: &[Cell]) -> String 
          the ratios are to `direct` and to `relay`; \
          where clients run transactions, p50 and p99 are of those\n",
     );
-    for cell in cells {
-        let group: Vec<&Row> = rows.iter().filter(|row| row.cell == *cell).collect();
-        queries(&mut text, *cell, &group, targets);
+    let (idle, busy): (Vec<Cell>, Vec<Cell>) =
+        cells.iter().partition(|cell| cell.workload == Workload::Idle);
+    let group = |cell| rows.iter().filter(|row| row.cell == cell).collect::<Vec<_>>();
+    for cell in &busy {
+        queries(&mut text, *cell, &group(*cell), targets);
     }
-    handover(&mut text, rows, targets, cells);
-    let idle: Vec<&Row> = rows.iter().filter(|row| row.cell == IDLE).collect();
-    if !idle.is_empty() {
-        memory(&mut text, &idle);
+    handover(&mut text, rows, targets, &busy);
+    for cell in idle {
+        memory(&mut text, cell, &group(cell));
     }
     text
 }
@@ -55,6 +65,7 @@ type Field = fn(&Row) -> Option<f64>;
 
 const CPU: Field = |row| row.proxy_cpu_us_per_query;
 const WAKEUPS: Field = |row| row.proxy_wakeups_per_query;
+const SERVER_CPU: Field = |row| row.server_cpu_us_per_query;
 
 /// What was measured of one target under one load.
 struct Measured<'a>(Vec<&'a Row>);
@@ -86,7 +97,7 @@ impl<'a> Measured<'a> {
 }
 
 fn queries(text: &mut String, cell: Cell, rows: &[&Row], targets: &[Target]) {
-    const HEADINGS: [&str; 9] = [
+    const HEADINGS: [&str; 11] = [
         "queries/s",
         "x direct",
         "p50 us",
@@ -95,23 +106,27 @@ fn queries(text: &mut String, cell: Cell, rows: &[&Row], targets: &[Target]) {
         "its least",
         "x relay",
         "wake-ups",
+        "server us",
+        "x direct",
         "RSS MiB",
     ];
     let qps: Field = |row| row.qps;
-    let direct = Measured::of(DIRECT, rows).median(qps);
+    let direct = Measured::of(DIRECT, rows);
     let relay = Measured::of(RELAY, rows).median(CPU);
     headings(text, &title(cell), &HEADINGS);
     for target in targets {
         let it = Measured::of(*target, rows);
         let cells = [
             number(it.median(qps), 0),
-            number(ratio(it.median(qps), direct), 2),
+            number(ratio(it.median(qps), direct.median(qps)), 2),
             number(it.median(|row| row.p50_us), 0),
             number(it.median(|row| row.p99_us), 0),
             number(it.median(CPU), 1),
             number(it.least(CPU), 1),
             number(ratio(it.median(CPU), relay), 2),
             number(it.median(WAKEUPS), 2),
+            number(it.median(SERVER_CPU), 1),
+            number(ratio(it.median(SERVER_CPU), direct.median(SERVER_CPU)), 2),
             number(it.median(|row| row.rss_mib), 1),
         ];
         line(text, target.name, &cells);
@@ -144,8 +159,8 @@ fn in_both_modes(targets: &[Target]) -> Vec<(Target, Target)> {
     targets.iter().filter_map(|target| Some((session(*target)?, *target))).collect()
 }
 
-fn memory(text: &mut String, rows: &[&Row]) {
-    headings(text, &title(IDLE), &["KiB each", "RSS MiB"]);
+fn memory(text: &mut String, cell: Cell, rows: &[&Row]) {
+    headings(text, &title(cell), &["KiB each", "RSS MiB"]);
     for row in rows {
         line(text, row.target, &[number(row.idle_client_kib, 1), number(row.rss_mib, 1)]);
     }
@@ -184,13 +199,13 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum as _;
-
     use super::*;
-    use crate::bench::plan::{self, Load};
+    use crate::bench::target::{PLAIN, POOLED};
 
-    fn target(name: &str) -> Target {
-        Target::from_str(name, false).unwrap()
+    const CELL: Cell = Cell::new(Workload::Churn, Mode::Text);
+
+    fn new_row(target: Target, round: u32) -> Row {
+        Row::new("mysql", target, CELL, round)
     }
 
     fn words(line: &str) -> Vec<&str> {
@@ -206,42 +221,41 @@ mod tests {
 
     #[test]
     fn ratios_stand_beside_what_was_measured() {
-        let cell = plan::cells(&[Load::Churn])[0];
-        let tidegate = target("tidegate");
-        let row = |target, qps, cpu| Row {
+        let row = |target, qps, cpu, server| Row {
             qps: Some(qps),
             proxy_cpu_us_per_query: cpu,
-            ..Row::new(target, cell, 1)
+            server_cpu_us_per_query: Some(server),
+            ..new_row(target, 1)
         };
         let rows = [
-            row(DIRECT, 2000.0, None),
-            row(RELAY, 1500.0, Some(10.0)),
-            row(tidegate, 1000.0, Some(11.0)),
+            row(DIRECT, 2000.0, None, 40.0),
+            row(RELAY, 1500.0, Some(10.0), 40.0),
+            row(PLAIN, 1000.0, Some(11.0), 30.0),
         ];
-        let text = table(&rows, &[DIRECT, RELAY, tidegate], &[cell]);
+        let text = table(&rows, &[DIRECT, RELAY, PLAIN], &[CELL]);
         let last = text.lines().last().unwrap_or_default();
-        let expected = ["tidegate", "1000", "0.50", "-", "-", "11.0", "11.0", "1.10", "-", "-"];
+        let expected = [
+            "tidegate", "1000", "0.50", "-", "-", "11.0", "11.0", "1.10", "-", "30.0", "0.75", "-",
+        ];
         assert_eq!(words(last), expected);
     }
 
     #[test]
     fn the_cost_of_transaction_mode_is_taken_round_by_round() {
-        let cell = plan::cells(&[Load::Churn])[0];
-        let [session, transaction] = ["tidegate", "tidegate-transaction"].map(target);
         let row = |target, round, cpu| Row {
             proxy_cpu_us_per_query: Some(cpu),
             proxy_wakeups_per_query: Some(cpu / 10.0),
-            ..Row::new(target, cell, round)
+            ..new_row(target, round)
         };
         let rows = [
-            row(session, 1, 10.0),
-            row(transaction, 1, 13.0),
-            row(session, 2, 20.0),
-            row(transaction, 2, 23.0),
-            row(session, 3, 15.0),
-            row(transaction, 3, 90.0),
+            row(PLAIN, 1, 10.0),
+            row(POOLED, 1, 13.0),
+            row(PLAIN, 2, 20.0),
+            row(POOLED, 2, 23.0),
+            row(PLAIN, 3, 15.0),
+            row(POOLED, 3, 90.0),
         ];
-        let text = table(&rows, &[session, transaction], &[cell]);
+        let text = table(&rows, &[PLAIN, POOLED], &[CELL]);
         let last = text.lines().last().unwrap_or_default();
         assert_eq!(words(last).first_chunk(), Some(&["3.0", "0.30"]));
     }

@@ -19,6 +19,8 @@ pub(super) struct Row {
     pub(super) proxy_cpu_us_per_query: Option<f64>,
     /// How often a thread of the proxy slept and was woken.
     pub(super) proxy_wakeups_per_query: Option<f64>,
+    /// Of the primary and its replica together.
+    pub(super) server_cpu_us_per_query: Option<f64>,
     pub(super) rss_mib: Option<f64>,
     /// How much the proxy grew for each idle client; only in rows of that workload.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,9 +29,9 @@ pub(super) struct Row {
 
 impl Row {
     /// A row with nothing measured yet.
-    pub(super) fn new(target: Target, cell: Cell, round: u32) -> Self {
+    pub(super) fn new(bench: &'static str, target: Target, cell: Cell, round: u32) -> Self {
         Self {
-            bench: "mysql",
+            bench,
             target: target.name,
             cell,
             round,
@@ -38,6 +40,7 @@ impl Row {
             p99_us: None,
             proxy_cpu_us_per_query: None,
             proxy_wakeups_per_query: None,
+            server_cpu_us_per_query: None,
             rss_mib: None,
             idle_client_kib: None,
         }

@@ -4,15 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
 
-use super::mariadb::MariaDb;
+use super::mysql::router;
 use super::others;
 use super::plan::Cell;
+use super::postgres::{odyssey, pgbouncer};
 use super::process::{Process, free_port};
+use super::protocol::Servers;
 use super::tidegate::{self, Plugin, Pooling, Setup};
 use super::usage::{self, Usage};
+use crate::debian_sid::{self, Unpacked};
 use crate::shell;
 
 /// Something that answers as the primary would.
@@ -29,42 +30,56 @@ pub(super) enum Kind {
     Relay,
     Haproxy,
     MysqlRouter,
+    Pgbouncer(Pooling),
+    /// In transaction mode
+    Odyssey,
     Tidegate(Setup),
 }
 
 pub(super) const DIRECT: Target = Target { name: "direct", kind: Kind::Direct };
 pub(super) const RELAY: Target = Target { name: "relay", kind: Kind::Relay };
-const HAPROXY: Target = Target { name: "haproxy", kind: Kind::Haproxy };
-const MYSQL_ROUTER: Target = Target { name: "mysql-router", kind: Kind::MysqlRouter };
+pub(super) const HAPROXY: Target = Target { name: "haproxy", kind: Kind::Haproxy };
+pub(super) const MYSQL_ROUTER: Target = Target { name: "mysql-router", kind: Kind::MysqlRouter };
+pub(super) const PGBOUNCER: Target =
+    Target { name: "pgbouncer", kind: Kind::Pgbouncer(Pooling::Session) };
+pub(super) const PGBOUNCER_POOLED: Target =
+    Target { name: "pgbouncer-transaction", kind: Kind::Pgbouncer(Pooling::Transaction) };
+pub(super) const ODYSSEY_POOLED: Target =
+    Target { name: "odyssey-transaction", kind: Kind::Odyssey };
 
 const fn tidegate(name: &'static str, pooling: Pooling, plugin: Option<Plugin>) -> Target {
     Target { name, kind: Kind::Tidegate(Setup { pooling, plugin }) }
 }
 
-const PLAIN: Target = tidegate("tidegate", Pooling::Session, None);
-const NOOP: Target = tidegate("tidegate+noop", Pooling::Session, Some(Plugin::Noop));
-const SPLIT: Target =
+pub(super) const PLAIN: Target = tidegate("tidegate", Pooling::Session, None);
+pub(super) const NOOP: Target = tidegate("tidegate+noop", Pooling::Session, Some(Plugin::Noop));
+pub(super) const SPLIT: Target =
     tidegate("tidegate+read-write-split", Pooling::Session, Some(Plugin::ReadWriteSplit));
-const POOLED: Target = tidegate("tidegate-transaction", Pooling::Transaction, None);
-const POOLED_SPLIT: Target = tidegate(
+pub(super) const POOLED: Target = tidegate("tidegate-transaction", Pooling::Transaction, None);
+pub(super) const POOLED_SPLIT: Target = tidegate(
     "tidegate-transaction+read-write-split",
     Pooling::Transaction,
     Some(Plugin::ReadWriteSplit),
 );
 
-const TARGETS: [Target; 9] =
-    [DIRECT, RELAY, HAPROXY, MYSQL_ROUTER, PLAIN, NOOP, SPLIT, POOLED, POOLED_SPLIT];
-
-/// What is measured when there is little time.
-pub(super) const QUICK: [Target; 6] = [DIRECT, RELAY, HAPROXY, PLAIN, NOOP, SPLIT];
-
-impl ValueEnum for Target {
-    fn value_variants<'a>() -> &'a [Self] {
-        &TARGETS
+impl Kind {
+    /// What it is unpacked from, where this machine's packages have none.
+    pub(super) fn unpacked(self) -> Option<&'static Unpacked> {
+        match self {
+            Self::MysqlRouter => Some(&debian_sid::MYSQL_ROUTER),
+            Self::Pgbouncer(_) => Some(&debian_sid::PGBOUNCER),
+            Self::Odyssey => Some(&debian_sid::ODYSSEY),
+            Self::Direct | Self::Relay | Self::Haproxy | Self::Tidegate(_) => None,
+        }
     }
 
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name))
+    /// How long it holds a server connection for a client, where it has a pool.
+    fn pooling(self) -> Option<Pooling> {
+        match self {
+            Self::Pgbouncer(pooling) | Self::Tidegate(Setup { pooling, .. }) => Some(pooling),
+            Self::Odyssey => Some(Pooling::Transaction),
+            Self::Direct | Self::Relay | Self::Haproxy | Self::MysqlRouter => None,
+        }
     }
 }
 
@@ -79,7 +94,7 @@ impl Target {
 
     /// How many server connections it may use under a load, where it can share them.
     pub(super) fn server_connections(self, cell: Cell) -> Option<u32> {
-        let shares = self.tidegate().is_some_and(|setup| setup.pooling == Pooling::Transaction);
+        let shares = self.kind.pooling() == Some(Pooling::Transaction);
         cell.server_connections.filter(|_| shares)
     }
 }
@@ -98,7 +113,7 @@ impl Running {
     pub(super) fn start(
         target: Target,
         server_connections: Option<u32>,
-        servers: &MariaDb,
+        servers: &dyn Servers,
         folder: &Path,
     ) -> Result<Self> {
         let port = free_port()?;
@@ -110,12 +125,16 @@ impl Running {
         fs::create_dir(&folder)?;
         let command = match target.kind {
             Kind::Direct => {
-                let port = servers.primary;
+                let port = servers.primary().port;
                 return Ok(Self { target, server_connections, port, process: None });
             }
             Kind::Relay => others::relay(port, servers),
             Kind::Haproxy => others::haproxy(port, servers, &folder)?,
-            Kind::MysqlRouter => others::mysql_router(port, servers, &folder)?,
+            Kind::MysqlRouter => router::command(port, servers, &folder)?,
+            Kind::Pgbouncer(pooling) => {
+                pgbouncer::command(pooling, server_connections, port, servers, &folder)?
+            }
+            Kind::Odyssey => odyssey::command(server_connections, port, servers, &folder)?,
             Kind::Tidegate(setup) => {
                 tidegate::command(setup, server_connections, port, servers, &folder)?
             }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::mariadb::{MariaDb, PASSWORD, USER};
+use super::protocol::{PASSWORD, Servers, USER};
 use super::target::release;
 use crate::plugins;
 
@@ -33,7 +33,7 @@ pub(super) enum Plugin {
 const ENOUGH: u32 = 2000;
 
 impl Pooling {
-    fn mode(self) -> &'static str {
+    pub(super) fn mode(self) -> &'static str {
         match self {
             Self::Session => "session",
             Self::Transaction => "transaction",
@@ -55,7 +55,7 @@ impl Plugin {
     fn configuration(self) -> Option<&'static str> {
         match self {
             Self::Noop => None,
-            Self::ReadWriteSplit => Some("[config]\nupstream = \"mariadb\"\n"),
+            Self::ReadWriteSplit => Some("[config]\nupstream = \"bench\"\n"),
         }
     }
 }
@@ -65,7 +65,7 @@ pub(super) fn command(
     setup: Setup,
     server_connections: Option<u32>,
     port: u16,
-    servers: &MariaDb,
+    servers: &dyn Servers,
     folder: &Path,
 ) -> Result<Command> {
     let dropped = folder.join("plugins");
@@ -96,8 +96,9 @@ fn drop_in(plugin: Plugin, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn configuration(port: u16, servers: &MariaDb, pool: &str) -> String {
-    let MariaDb { primary, replica, .. } = servers;
+fn configuration(port: u16, servers: &dyn Servers, pool: &str) -> String {
+    let protocol = servers.protocol();
+    let [primary, replica] = [servers.primary(), servers.replica()].map(|server| server.port);
     format!(
         r#"
 [plugins]
@@ -107,8 +108,8 @@ dir = "plugins"
 level = "warn"
 
 [[upstream]]
-name = "mariadb"
-protocol = "mysql"
+name = "bench"
+protocol = "{protocol}"
 servers = [
     {{ address = "127.0.0.1:{primary}", role = "primary" }},
     {{ address = "127.0.0.1:{replica}", role = "replica" }},
@@ -116,10 +117,10 @@ servers = [
 pool = {pool}
 
 [[listener]]
-name = "mariadb"
-protocol = "mysql"
+name = "bench"
+protocol = "{protocol}"
 bind = "127.0.0.1:{port}"
-upstream = "mariadb"
+upstream = "bench"
 auth = {{ source = "config", users = [{{ name = "{USER}", password = "{PASSWORD}" }}] }}
 "#
     )

@@ -6,8 +6,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::mariadb::{DATABASE, PASSWORD, USER};
-use super::plan::{Cell, Mode, Workload};
+use crate::bench::plan::{Cell, Mode, Workload};
+use crate::bench::protocol::{DATABASE, Measured, PASSWORD, RunningLoad, USER};
+use crate::shell;
 
 const ROWS: u32 = 10_000;
 const CHURN: &str = include_str!("churn.lua");
@@ -16,22 +17,15 @@ const CHURN: &str = include_str!("churn.lua");
 pub(super) struct Sysbench {
     child: Child,
     output: BufReader<ChildStdout>,
-}
-
-/// What one run measured. Times are microseconds, of a statement or of a whole transaction.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Measured {
-    pub(super) queries: f64,
-    pub(super) qps: f64,
-    pub(super) p50_us: f64,
-    pub(super) p99_us: f64,
+    /// What it has written since.
+    said: String,
 }
 
 /// Fills the table that every load works on.
 pub(super) fn prepare(port: u16) -> Result<()> {
     let mut command = Command::new("sysbench");
     command.arg("oltp_point_select");
-    crate::shell::run_quietly(connection(&mut command, port).arg("prepare"))
+    shell::run_quietly(connection(&mut command, port).arg("prepare"))
 }
 
 impl Sysbench {
@@ -49,8 +43,8 @@ impl Sysbench {
         command.arg(format!("--threads={}", cell.clients));
         command.arg(format!("--time={seconds}"));
         command.arg(match cell.mode {
-            Mode::Text => "--db-ps-mode=disable",
             Mode::Prepared => "--db-ps-mode=auto",
+            Mode::Text | Mode::Simple | Mode::Extended => "--db-ps-mode=disable",
         });
         command.args(["--rand-type=uniform", "--histogram=on", "run"]);
         Self::spawn(command)?.wait_for_clients()
@@ -60,7 +54,7 @@ impl Sysbench {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start sysbench")?;
         let output = child.stdout.take().context("sysbench has no output")?;
-        Ok(Self { child, output: BufReader::new(output) })
+        Ok(Self { child, output: BufReader::new(output), said: String::new() })
     }
 
     fn wait_for_clients(mut self) -> Result<Self> {
@@ -73,23 +67,29 @@ impl Sysbench {
         Ok(self)
     }
 
-    /// Waits for the end of the run.
-    pub(super) fn finish(mut self) -> Result<Measured> {
-        let mut said = String::new();
-        self.output.read_to_string(&mut said)?;
-        let complaint = self.complaint()?;
-        if !self.child.wait()?.success() {
-            bail!("sysbench: {said}{complaint}");
-        }
-        parse(&said).with_context(|| format!("cannot read what sysbench says:\n{said}"))
-    }
-
     fn complaint(&mut self) -> Result<String> {
         let mut text = String::new();
         if let Some(stderr) = &mut self.child.stderr {
             stderr.read_to_string(&mut text)?;
         }
         Ok(text)
+    }
+}
+
+impl RunningLoad for Sysbench {
+    fn work(&mut self) -> Result<()> {
+        self.output.read_to_string(&mut self.said)?;
+        let complaint = self.complaint()?;
+        if !self.child.wait()?.success() {
+            bail!("sysbench: {}{complaint}", self.said);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Measured> {
+        self.work()?;
+        let said = &self.said;
+        parse(said).with_context(|| format!("cannot read what sysbench says:\n{said}"))
     }
 }
 

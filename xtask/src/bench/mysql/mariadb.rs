@@ -5,13 +5,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::process::{Process, free_port};
-use super::sysbench;
+use super::sysbench::{self, Sysbench};
+use crate::bench::plan::Cell;
+use crate::bench::process::{Process, free_port};
+use crate::bench::protocol::{RunningLoad, Server, Servers};
 use crate::shell;
-
-pub(super) const USER: &str = "app";
-pub(super) const PASSWORD: &str = "apppw";
-pub(super) const DATABASE: &str = "bench";
 
 /// The client that everything runs as, and the account that the replica follows with.
 const ACCOUNTS: &str = "
@@ -23,38 +21,58 @@ const ACCOUNTS: &str = "
 
 /// Both servers, filled and in step.
 pub(super) struct MariaDb {
-    pub(super) primary: u16,
-    pub(super) replica: u16,
-    _processes: [Process; 2],
+    primary: Server,
+    replica: Server,
 }
 
 impl MariaDb {
     /// Starts both servers and fills the table that the load works on.
     pub(super) fn start(folder: &Path) -> Result<Self> {
-        let (primary, replica) = (free_port()?, free_port()?);
-        let processes = [
-            server(folder, "primary", primary, 1, &[])?,
-            server(folder, "replica", replica, 2, &["--read-only=1"])?,
-        ];
-        ask(primary, ACCOUNTS)?;
-        follow(replica, primary)?;
-        sysbench::prepare(primary)?;
-        let servers = Self { primary, replica, _processes: processes };
+        let primary = server(folder, "primary", 1, &[])?;
+        let replica = server(folder, "replica", 2, &["--read-only=1"])?;
+        ask(primary.port, ACCOUNTS)?;
+        follow(replica.port, primary.port)?;
+        sysbench::prepare(primary.port)?;
+        let servers = Self { primary, replica };
         servers.wait_for_replica()?;
         Ok(servers)
     }
+}
 
-    /// Waits until the replica has done what the primary has.
-    pub(super) fn wait_for_replica(&self) -> Result<()> {
-        let position = ask(self.primary, "select @@gtid_binlog_pos")?;
+impl Servers for MariaDb {
+    fn protocol(&self) -> &'static str {
+        "mysql"
+    }
+
+    fn primary(&self) -> &Server {
+        &self.primary
+    }
+
+    fn replica(&self) -> &Server {
+        &self.replica
+    }
+
+    fn wait_for_replica(&self) -> Result<()> {
+        let position = ask(self.primary.port, "select @@gtid_binlog_pos")?;
         let wait = format!("select master_gtid_wait('{}', 60)", position.trim());
-        let reached = ask(self.replica, &wait)?;
+        let reached = ask(self.replica.port, &wait)?;
         anyhow::ensure!(reached.trim() == "0", "the replica does not follow the primary");
         Ok(())
     }
+
+    fn start_load(
+        &self,
+        cell: Cell,
+        port: u16,
+        seconds: u32,
+        folder: &Path,
+    ) -> Result<Box<dyn RunningLoad>> {
+        Ok(Box::new(Sysbench::start(cell, port, seconds, folder)?))
+    }
 }
 
-fn server(folder: &Path, name: &str, port: u16, id: u32, more: &[&str]) -> Result<Process> {
+fn server(folder: &Path, name: &str, id: u32, more: &[&str]) -> Result<Server> {
+    let port = free_port()?;
     let data = folder.join(name);
     let mut install = Command::new("mariadb-install-db");
     install.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
@@ -76,7 +94,8 @@ fn server(folder: &Path, name: &str, port: u16, id: u32, more: &[&str]) -> Resul
     ]);
     command.args(["--log-slave-updates", "--binlog-format=ROW"]).args(more);
     as_its_user(&mut command);
-    Process::start(&format!("mariadb-{name}"), command, folder, port)
+    let process = Process::start(&format!("mariadb-{name}"), command, folder, port)?;
+    Ok(Server { port, process })
 }
 
 /// The server refuses to run as root; root runs it as the user that its package made.
