@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use tidegate_demo_upstreams::Protocol;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::plugins::Components;
@@ -45,7 +46,7 @@ async fn main() -> Result<()> {
 
 async fn show(args: Args) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("tidegate-demo-").tempdir()?;
-    let servers = Servers::start(folder.path())?;
+    let servers = Servers::start(Protocol::MySql, folder.path())?;
     let components = Components::new(args.components);
     components.install_samples(folder.path())?;
     // It is started in another folder.

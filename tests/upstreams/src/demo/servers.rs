@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Result;
-use tidegate_demo_upstreams::{Role, start};
+use tidegate_demo_upstreams::{Protocol, Role, start};
 
 pub(crate) struct Servers {
     pub(crate) primary: SocketAddr,
@@ -16,10 +16,14 @@ pub(crate) const PRIMARY: &str = "primary-1";
 pub(crate) const REPLICAS: [&str; 2] = ["replica-2", "replica-3"];
 
 impl Servers {
-    pub(crate) fn start(folder: &Path) -> Result<Self> {
-        let data = folder.join("data.sqlite");
-        let primary = start(Role::Primary, 1, &data)?;
-        let replicas = [start(Role::Replica, 2, &data)?, start(Role::Replica, 3, &data)?];
+    /// Starts three that speak this, over a file of their own.
+    pub(crate) fn start(protocol: Protocol, folder: &Path) -> Result<Self> {
+        let data = folder.join(match protocol {
+            Protocol::MySql => "mysql.sqlite",
+        });
+        let start = |role, id| start(protocol, role, id, &data);
+        let primary = start(Role::Primary, 1)?;
+        let replicas = [start(Role::Replica, 2)?, start(Role::Replica, 3)?];
         Ok(Self { primary, replicas })
     }
 }

@@ -1,59 +1,51 @@
 //! A client's socket, in packets.
 
-use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use anyhow::Context as _;
 use bytes::BytesMut;
 use tidegate_mysql_wire::frame::{self, Packets};
 
-/// No longer packet is taken, in bytes; what `@@max_allowed_packet` says.
-const PACKET_MAX: usize = 16 << 20;
-
-const READ_AT_ONCE: usize = 16 << 10;
+use crate::socket::{MESSAGE_MAX, Socket};
 
 /// Reads packets whole and keeps replies until they are complete.
-pub(crate) struct Connection {
-    stream: TcpStream,
-    input: BytesMut,
+pub(super) struct Connection {
+    socket: Socket,
     packets: Packets,
     /// Of the next packet that is written.
-    pub(crate) sequence: u8,
-    pub(crate) out: BytesMut,
+    sequence: u8,
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream) -> anyhow::Result<Self> {
-        stream.set_nodelay(true)?;
-        let packets = Packets::new(PACKET_MAX);
-        let (input, out) = (BytesMut::new(), BytesMut::new());
-        Ok(Self { stream, input, packets, sequence: 0, out })
+    pub(super) fn new(stream: TcpStream) -> anyhow::Result<Self> {
+        let packets = Packets::new(MESSAGE_MAX);
+        Ok(Self { socket: Socket::new(stream)?, packets, sequence: 0 })
     }
 
     /// The next packet, or `None` when the client has gone.
-    pub(crate) fn read(&mut self) -> anyhow::Result<Option<BytesMut>> {
+    pub(super) fn read(&mut self) -> anyhow::Result<Option<BytesMut>> {
         loop {
-            if let Some(packet) = self.packets.next(&mut self.input)? {
+            if let Some(packet) = self.packets.next(&mut self.socket.input)? {
                 self.sequence = packet.sequence.wrapping_add(1);
                 return Ok(Some(packet.payload));
             }
-            let mut bytes = [0; READ_AT_ONCE];
-            match self.stream.read(&mut bytes).context("cannot read from the client")? {
-                0 => return Ok(None),
-                count => self.input.extend_from_slice(&bytes[..count]),
+            if !self.socket.fill()? {
+                return Ok(None);
             }
         }
     }
 
     /// Adds one packet to the reply.
-    pub(crate) fn write(&mut self, encode: impl FnOnce(&mut BytesMut)) {
-        frame::write_with(&mut self.out, &mut self.sequence, encode);
+    pub(super) fn write(&mut self, encode: impl FnOnce(&mut BytesMut)) {
+        frame::write_with(&mut self.socket.out, &mut self.sequence, encode);
+    }
+
+    /// For replies of many packets: where they go, and the number of the next.
+    pub(super) fn reply(&mut self) -> (&mut BytesMut, &mut u8) {
+        (&mut self.socket.out, &mut self.sequence)
     }
 
     /// Sends the reply.
-    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
-        self.stream.write_all(&self.out).context("cannot write to the client")?;
-        self.out.clear();
-        Ok(())
+    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+        self.socket.flush()
     }
 }
