@@ -1,10 +1,13 @@
-//! Small MySQL servers over one SQLite file: a primary and its replicas, without a database to install.
+//! Small MySQL and PostgreSQL servers over one SQLite file each: a primary and its replicas, without a
+//! database to install.
 //!
-//! They speak the wire protocol as real clients and proxies expect it, know SQLite's SQL and what
-//! drivers ask of MySQL, and say who they are: `SELECT @@hostname`. They are for demonstrations; of a server's durability, speed and privileges
+//! They speak the wire protocols as real clients and proxies expect them, know SQLite's SQL and what
+//! drivers ask of MySQL or PostgreSQL, and say who they are: `SELECT @@hostname`, or
+//! `SHOW cluster_name`. They are for demonstrations; of a server's durability, speed and privileges
 //! there is nothing here.
 
 mod mysql;
+mod postgres;
 mod server;
 mod socket;
 mod sql;
@@ -15,7 +18,7 @@ pub use server::{Protocol, Role, start};
 /// The one database that every server has.
 pub const DATABASE: &str = "app";
 
-/// Who may log in, and with what password; all by `mysql_native_password`.
+/// Who may log in, and with what password; by `mysql_native_password` or by `scram-sha-256`.
 pub const USERS: [(&str, &str); 3] =
     [("app", "apppw"), ("boss", "bosspw"), ("tidegate", "probepw")];
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{fmt, io, thread};
 
-use crate::{mysql, store};
+use crate::postgres::Sessions;
+use crate::{mysql, postgres, store};
 
 /// What a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     MySql,
+    Postgres,
 }
 
 /// What a server is to the others.
@@ -19,7 +21,7 @@ pub enum Protocol {
 pub enum Role {
     /// Takes reads and writes.
     Primary,
-    /// Reads the primary's file, and refuses to write with error 1290.
+    /// Reads the primary's file, and refuses to write: with error 1290, or with SQLSTATE 25006.
     Replica,
 }
 
@@ -72,6 +74,10 @@ pub fn start(
     let name = server.name();
     let serve: Arc<Serve> = match protocol {
         Protocol::MySql => Arc::new(move |client, id| mysql::serve(client, id, &server)),
+        Protocol::Postgres => {
+            let sessions = Sessions::default();
+            Arc::new(move |client, id| postgres::serve(client, id, &server, &sessions))
+        }
     };
     thread::Builder::new().name(name.clone()).spawn(move || accept(&listener, &name, &serve))?;
     Ok(address)

@@ -20,6 +20,7 @@ impl Servers {
     pub(crate) fn start(protocol: Protocol, folder: &Path) -> Result<Self> {
         let data = folder.join(match protocol {
             Protocol::MySql => "mysql.sqlite",
+            Protocol::Postgres => "postgres.sqlite",
         });
         let start = |role, id| start(protocol, role, id, &data);
         let primary = start(Role::Primary, 1)?;

@@ -1,6 +1,7 @@
 //! Real client libraries against the servers.
 
 mod mysql;
+mod postgres;
 
 use tempfile::TempDir;
 use tidegate_demo_upstreams::{Protocol, Role, start};
