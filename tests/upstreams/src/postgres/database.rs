@@ -127,18 +127,23 @@ impl Database {
     ) -> Result<Answer, ErrorResponse> {
         let request = request::request(text)?;
         self.check_block(&request)?;
+        self.ensure_block()?;
         match request {
-            Request::Begin => return self.begin(),
-            Request::Commit if self.block == Block::Failed => return self.finish("ROLLBACK"),
-            Request::Commit => return self.finish("COMMIT"),
-            Request::Rollback => return self.finish("ROLLBACK"),
-            Request::DiscardAll if self.block == Block::Open => {
-                let message = "DISCARD ALL cannot run inside a transaction block";
-                return Err(error(ACTIVE_SQL_TRANSACTION, message));
+            Request::Begin => Ok(self.begin()),
+            Request::Commit if self.block == Block::Failed => self.finish("ROLLBACK"),
+            Request::Commit => self.finish("COMMIT"),
+            Request::Rollback => self.finish("ROLLBACK"),
+            Request::RollbackTo => self.roll_back_to(text),
+            Request::Set { name, value, local } => {
+                self.settings().set(&name, value, local)?;
+                Ok(Answer::of("SET"))
             }
-            _ => self.ensure_block()?,
+            Request::Reset(name) => self.reset(name),
+            Request::Show(name) => self.show(&name),
+            Request::Deallocate(name) => Ok(deallocate(name)),
+            Request::DiscardAll => self.discard(),
+            Request::Sqlite => self.run_sqlite(text, parameters),
         }
-        self.run_in_block(&request, text, parameters)
     }
 
     /// A query has ended, or a `Sync` has come.
@@ -180,21 +185,27 @@ impl Database {
     }
 
     /// What was done before in the same query belongs to it.
-    fn begin(&mut self) -> Result<Answer, ErrorResponse> {
-        let message = "there is already a transaction in progress";
-        let warns = self.block == Block::Open;
-        let warning = warns.then(|| warning(ACTIVE_SQL_TRANSACTION, message));
-        self.ensure_block()?;
+    fn begin(&mut self) -> Answer {
+        let warning = (self.block == Block::Open)
+            .then(|| warning(ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress"));
         self.block = Block::Open;
-        Ok(Answer { warning, ..Answer::of("BEGIN") })
+        Answer { warning, ..Answer::of("BEGIN") }
     }
 
     fn finish(&mut self, how: &str) -> Result<Answer, ErrorResponse> {
-        let message = "there is no transaction in progress";
-        let warns = matches!(self.block, Block::None | Block::Implicit);
-        let warning = warns.then(|| warning(NO_ACTIVE_SQL_TRANSACTION, message));
+        let warning = (self.block == Block::Implicit)
+            .then(|| warning(NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress"));
         self.end(how)?;
         Ok(Answer { warning, ..Answer::of(how) })
+    }
+
+    /// What has failed since the savepoint is forgotten.
+    fn roll_back_to(&mut self, text: &str) -> Result<Answer, ErrorResponse> {
+        let answer = self.run_sqlite(text, &[])?;
+        if self.block == Block::Failed {
+            self.block = Block::Open;
+        }
+        Ok(answer)
     }
 
     /// Ends whatever is open. A `COMMIT` that fails has rolled back.
@@ -212,50 +223,27 @@ impl Database {
         ended.map_err(failed)
     }
 
-    fn run_in_block(
-        &mut self,
-        request: &Request,
-        text: &str,
-        parameters: &[Value],
-    ) -> Result<Answer, ErrorResponse> {
-        match request {
-            Request::Set { name, value, local } => {
-                self.settings().set(name, value.clone(), *local)?;
-                Ok(Answer::of("SET"))
-            }
-            Request::Reset(Some(name)) => {
-                self.settings().set(name, None, false)?;
-                Ok(Answer::of("RESET"))
-            }
-            Request::Reset(None) => {
-                self.settings().reset();
-                Ok(Answer::of("RESET"))
-            }
-            Request::DiscardAll => {
-                self.settings().reset();
-                Ok(Answer { forgotten: Some(Forgotten::All), ..Answer::of("DISCARD ALL") })
-            }
-            Request::Deallocate(None) => {
-                Ok(Answer { forgotten: Some(Forgotten::All), ..Answer::of("DEALLOCATE ALL") })
-            }
-            Request::Deallocate(Some(name)) => {
-                let forgotten = Some(Forgotten::One(name.clone()));
-                Ok(Answer { forgotten, ..Answer::of("DEALLOCATE") })
-            }
-            Request::Show(name) => {
-                let value = Value::Text(self.settings().get(name)?.to_owned());
-                let rows = Rows { columns: vec![shown(name)], values: vec![vec![value]] };
-                Ok(Answer { rows: Some(rows), ..Answer::of("SHOW") })
-            }
-            Request::RollbackTo => {
-                let answer = self.run_sqlite(text, &[])?;
-                self.block = Block::Open;
-                Ok(answer)
-            }
-            Request::Begin | Request::Commit | Request::Rollback | Request::Sqlite => {
-                self.run_sqlite(text, parameters)
-            }
+    fn reset(&self, name: Option<String>) -> Result<Answer, ErrorResponse> {
+        match name {
+            Some(name) => self.settings().set(&name, None, false)?,
+            None => self.settings().reset(),
         }
+        Ok(Answer::of("RESET"))
+    }
+
+    fn show(&self, name: &str) -> Result<Answer, ErrorResponse> {
+        let value = Value::Text(self.settings().get(name)?.to_owned());
+        let rows = Rows { columns: vec![shown(name)], values: vec![vec![value]] };
+        Ok(Answer { rows: Some(rows), ..Answer::of("SHOW") })
+    }
+
+    fn discard(&self) -> Result<Answer, ErrorResponse> {
+        if self.block == Block::Open {
+            let message = "DISCARD ALL cannot run inside a transaction block";
+            return Err(error(ACTIVE_SQL_TRANSACTION, message));
+        }
+        self.settings().reset();
+        Ok(Answer { forgotten: Some(Forgotten::All), ..Answer::of("DISCARD ALL") })
     }
 
     fn run_sqlite(&mut self, text: &str, parameters: &[Value]) -> Result<Answer, ErrorResponse> {
@@ -273,6 +261,14 @@ impl Database {
 
 fn shown(name: &str) -> Column {
     Column { name: name.to_owned(), kind: Type::TEXT }
+}
+
+fn deallocate(name: Option<String>) -> Answer {
+    let (forgotten, tag) = match name {
+        Some(name) => (Forgotten::One(name), "DEALLOCATE"),
+        None => (Forgotten::All, "DEALLOCATE ALL"),
+    };
+    Answer { forgotten: Some(forgotten), ..Answer::of(tag) }
 }
 
 fn warning(code: SqlState, message: &str) -> ErrorResponse {

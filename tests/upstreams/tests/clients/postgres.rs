@@ -175,6 +175,9 @@ async fn settings_are_those_of_the_session() {
     assert_eq!(app.query_one(show, &[]).await.unwrap().get::<_, &str>(0), "a test");
     app.batch_execute("BEGIN; SET application_name TO other; ROLLBACK").await.unwrap();
     assert_eq!(simple(&app, show).await.unwrap(), ["a test"]);
+    // There is nothing to roll back.
+    app.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(simple(&app, show).await.unwrap(), ["a test"]);
     app.batch_execute("DISCARD ALL").await.unwrap();
     assert_eq!(simple(&app, show).await.unwrap(), [""]);
     let version = simple(&app, "SELECT version()").await.unwrap();
