@@ -8,12 +8,13 @@ use tidegate_postgres_wire::frame::{self, Message};
 use tidegate_postgres_wire::message::{
     self, Authentication, CommandComplete, ErrorResponse, ParameterStatus, ReadyForQuery, tag,
 };
+use tidegate_postgres_wire::sqlstate::FEATURE_NOT_SUPPORTED;
 
 use super::bind::Formats;
 use super::columns;
 use super::connection::Connection;
 use super::database::{Answer, Database};
-use super::error::broken;
+use super::error::{broken, error};
 use super::extended::Prepared;
 use super::settings::Settings;
 use super::{Sessions, login, request, types};
@@ -70,6 +71,11 @@ impl Session {
                 tag::frontend::QUERY => {
                     let result = self.query(&payload);
                     self.tell(result);
+                    self.ready();
+                }
+                tag::frontend::FUNCTION_CALL => {
+                    let message = "calls by number are not part of this server";
+                    self.tell(Err(error(FEATURE_NOT_SUPPORTED, message)));
                     self.ready();
                 }
                 _ => {

@@ -120,8 +120,9 @@ pub(super) fn encode(
         }
         (Value::Integer(number), Type::BOOL, Format::Binary) => vec![u8::from(*number != 0)],
         (Value::Integer(number), Type::INT8, Format::Binary) => number.to_be_bytes().to_vec(),
+        // As near as it gets.
         (Value::Integer(number), Type::FLOAT8, Format::Binary) => {
-            real(*number).to_be_bytes().to_vec()
+            (*number as f64).to_be_bytes().to_vec()
         }
         (Value::Real(number), Type::FLOAT8, Format::Binary) => number.to_be_bytes().to_vec(),
         (_, Type::INT8 | Type::FLOAT8 | Type::BOOL, Format::Binary) => {
@@ -141,11 +142,6 @@ pub(super) fn utf8(bytes: &[u8]) -> Result<&str, ErrorResponse> {
     std::str::from_utf8(bytes).map_err(|_| {
         error(CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\"")
     })
-}
-
-/// In a column of both, as near as it gets.
-fn real(number: i64) -> f64 {
-    number as f64
 }
 
 fn hex(bytes: &[u8]) -> Vec<u8> {
