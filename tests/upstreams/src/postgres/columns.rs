@@ -1,9 +1,8 @@
 //! The columns of a result, and its rows.
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::BytesMut;
 use rusqlite::types::Value;
-use tidegate_postgres_wire::frame;
-use tidegate_postgres_wire::message::{DataRow, ErrorResponse, tag};
+use tidegate_postgres_wire::message::{self, DataRow, ErrorResponse};
 
 use super::bind::Formats;
 use super::types::{self, Format, Type};
@@ -42,24 +41,13 @@ fn column_name(name: &str) -> &str {
 
 /// Writes a `RowDescription`.
 pub(super) fn describe(columns: &[Column], formats: &Formats, out: &mut BytesMut) {
-    frame::write_with(out, tag::backend::ROW_DESCRIPTION, |out| {
-        out.put_u16(u16::try_from(columns.len()).unwrap_or(u16::MAX));
-        for (at, column) in columns.iter().enumerate() {
-            out.put_slice(column.name.as_bytes());
-            out.put_u8(0);
-            // No table, and so no column of one.
-            out.put_u32(0);
-            out.put_u16(0);
-            out.put_u32(column.kind.0);
-            out.put_i16(column.kind.len());
-            // No modifier.
-            out.put_i32(-1);
-            out.put_u16(match formats.of(at) {
-                Format::Text => 0,
-                Format::Binary => 1,
-            });
-        }
-    });
+    let column = |(at, column): (usize, &Column)| message::Column {
+        name: column.name.clone(),
+        type_oid: column.kind.0,
+        binary: formats.of(at) == Format::Binary,
+    };
+    let columns: Vec<_> = columns.iter().enumerate().map(column).collect();
+    message::row_description(&columns, out);
 }
 
 /// Writes a `DataRow`.

@@ -31,15 +31,6 @@ impl Type {
     pub(super) fn of_parameter(oid: u32) -> Self {
         if oid == 0 { Self::TEXT } else { Self(oid) }
     }
-
-    /// `typlen`: bytes of every value, or -1.
-    pub(super) fn len(self) -> i16 {
-        match self {
-            Self::BOOL => 1,
-            Self::INT8 | Self::FLOAT8 => 8,
-            _ => -1,
-        }
-    }
 }
 
 impl From<Kind> for Type {
