@@ -27,6 +27,11 @@ impl<'a> Parse<'a> {
         text::end(&reader).map(|()| Self { name, statement, types })
     }
 
+    /// The numbers in `pg_type` of the first parameters; 0 where the client leaves it to the server.
+    pub fn types(&self) -> impl Iterator<Item = u32> + use<'a> {
+        self.types.as_chunks().0.iter().map(|oid| u32::from_be_bytes(*oid))
+    }
+
     /// The same statement by another name.
     #[must_use]
     pub fn named<'b>(self, name: &'b [u8]) -> Parse<'b>
@@ -57,6 +62,7 @@ mod tests {
         let bytes = b"s1\0SELECT $1, $2\0\0\x02\0\0\0\x17\0\0\0\x19";
         let parse = Parse::decode(bytes).unwrap();
         assert_eq!((parse.name, parse.statement), (&b"s1"[..], &b"SELECT $1, $2"[..]));
+        assert_eq!(parse.types().collect::<Vec<_>>(), [23, 25]);
         assert_eq!(payload(|out| parse.encode(out)), bytes);
         cuts::are_refused(bytes, Parse::decode);
         assert!(Parse::decode(b"\0\0\0\0x").is_err());

@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: tidegate in front of three small servers, a tour of what it does, and then it is
-//! yours to play with.
+//! `cargo xtask demo`: tidegate in front of small servers, three for each protocol, a tour of what it
+//! does, and then it is yours to play with.
 
 mod plugins;
 mod proxy;
@@ -11,9 +11,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use tidegate_demo_upstreams::Protocol;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::plugins::Components;
+use crate::plugins::Plugins;
 use crate::proxy::Proxy;
 use crate::servers::Servers;
 
@@ -45,21 +46,22 @@ async fn main() -> Result<()> {
 
 async fn show(args: Args) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("tidegate-demo-").tempdir()?;
-    let servers = Servers::start(folder.path())?;
-    let components = Components::new(args.components);
-    components.install_samples(folder.path())?;
+    let mysql = Servers::start(Protocol::MySql, folder.path())?;
+    let postgres = Servers::start(Protocol::Postgres, folder.path())?;
+    let plugins = Plugins::install_samples(args.components, folder.path())?;
     // It is started in another folder.
     let tidegate = std::path::absolute(&args.tidegate)?;
-    let proxy = Proxy::start(&tidegate, folder.path(), &servers).await?;
-    welcome::print(&proxy, &servers, folder.path());
-    tour::run(&proxy, &servers, &components)
+    let proxy = Proxy::start(&tidegate, folder.path(), &mysql, &postgres).await?;
+    let welcome = || welcome::print(&proxy, &mysql, &postgres, folder.path());
+    welcome();
+    tour::run(&proxy, &mysql, &postgres, &plugins)
         .await
         .with_context(|| format!("the tour failed; tidegate said:\n{}", proxy.log()))?;
     if args.check {
         println!("\nthe tour is over, and everything was as it should be");
         return Ok(());
     }
-    welcome::print(&proxy, &servers, folder.path());
+    welcome();
     println!("serving until Ctrl-C");
     std::future::pending().await
 }

@@ -5,106 +5,111 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::proxy::{Listener, Proxy};
+use tidegate_demo_upstreams::Protocol;
 
-/// Built components, found by the names of their crates.
-pub(crate) struct Components {
-    folders: Vec<PathBuf>,
+use crate::proxy::Listener;
+use crate::servers::name;
+
+/// Built components, found by the names of their crates, and the folder of a proxy.
+pub(crate) struct Plugins {
+    components: Vec<PathBuf>,
+    folder: PathBuf,
 }
 
-impl Components {
-    pub(crate) fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders }
+impl Plugins {
+    /// Makes the folder, with the sample plugins in it. It is `plugins` in this one.
+    pub(crate) fn install_samples(components: Vec<PathBuf>, folder: &Path) -> Result<Self> {
+        let folder = folder.join("plugins");
+        fs::create_dir(&folder)?;
+        let plugins = Self { components, folder };
+        for (plugin, protocols, sidecar) in SAMPLES {
+            for protocol in *protocols {
+                let sidecar = sidecar.replace("{protocol}", name(*protocol));
+                plugins.install(*protocol, plugin, &sidecar)?;
+            }
+        }
+        Ok(plugins)
     }
 
-    /// Puts the sample plugins where the proxy will find them when it starts.
-    pub(crate) fn install_samples(&self, folder: &Path) -> Result<()> {
-        let plugins = folder.join("plugins");
-        fs::create_dir(&plugins)?;
-        for (name, sidecar) in SAMPLES {
-            fs::copy(self.component(name)?, plugins.join(format!("{name}.wasm")))?;
-            fs::write(plugins.join(format!("{name}.toml")), sidecar)?;
+    /// Drops a plugin into the folder, for the listeners of a protocol.
+    pub(crate) fn install(&self, protocol: Protocol, plugin: &str, sidecar: &str) -> Result<()> {
+        self.configure(protocol, plugin, sidecar)?;
+        self.write(&file(protocol, plugin, "wasm"), &fs::read(self.component(plugin)?)?)
+    }
+
+    /// Replaces the sidecar of a plugin.
+    pub(crate) fn configure(&self, protocol: Protocol, plugin: &str, sidecar: &str) -> Result<()> {
+        self.write(&file(protocol, plugin, "toml"), sidecar.as_bytes())
+    }
+
+    /// Takes a plugin away.
+    pub(crate) fn remove(&self, protocol: Protocol, plugin: &str) -> Result<()> {
+        for extension in ["wasm", "toml"] {
+            fs::remove_file(self.folder.join(file(protocol, plugin, extension)))?;
         }
         Ok(())
     }
 
-    /// Drops a plugin into the folder of a running proxy, or replaces the one of that name.
-    pub(crate) fn install(&self, proxy: &Proxy, plugin: &str, sidecar: &str) -> Result<()> {
-        write(proxy, &format!("{plugin}.toml"), sidecar.as_bytes())?;
-        write(proxy, &format!("{plugin}.wasm"), &fs::read(self.component(plugin)?)?)
-    }
-
     fn component(&self, plugin: &str) -> Result<PathBuf> {
         let file = format!("{}.wasm", plugin.replace('-', "_"));
-        let found = self.folders.iter().map(|folder| folder.join(&file)).find(|path| path.exists());
+        let paths = self.components.iter().map(|folder| folder.join(&file));
+        let found = paths.into_iter().find(|path| path.exists());
         found.with_context(|| format!("{file} was not built"))
     }
-}
 
-/// Replaces the sidecar of a plugin.
-pub(crate) fn configure(proxy: &Proxy, plugin: &str, sidecar: &str) -> Result<()> {
-    write(proxy, &format!("{plugin}.toml"), sidecar.as_bytes())
-}
-
-/// Takes a plugin away.
-pub(crate) fn remove(proxy: &Proxy, plugin: &str) -> Result<()> {
-    for extension in ["wasm", "toml"] {
-        fs::remove_file(folder(proxy).join(format!("{plugin}.{extension}")))?;
+    /// In one step, so that nobody sees half a file.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let unfinished = self.folder.with_file_name("unfinished");
+        fs::write(&unfinished, bytes)?;
+        fs::rename(unfinished, self.folder.join(name))?;
+        Ok(())
     }
-    Ok(())
 }
 
 /// The sidecar of the plugin that sends everything to one target.
-pub(crate) fn route_all(target: &str) -> String {
-    let listener = Listener::ByStatement.name();
+pub(crate) fn route_all(protocol: Protocol, target: &str) -> String {
+    let listener = Listener::ByStatement.name(protocol);
     format!("listeners = [{listener:?}]\n\n[config]\ntarget = {target:?}\n")
 }
 
-/// In one step, so that nobody sees half a file.
-fn write(proxy: &Proxy, name: &str, bytes: &[u8]) -> Result<()> {
-    let unfinished = proxy.folder.join("unfinished");
-    fs::write(&unfinished, bytes)?;
-    fs::rename(unfinished, folder(proxy).join(name))?;
-    Ok(())
-}
-
-fn folder(proxy: &Proxy) -> PathBuf {
-    proxy.folder.join("plugins")
+/// The same component may stand there for each protocol, with a sidecar of its own.
+fn file(protocol: Protocol, plugin: &str, extension: &str) -> String {
+    format!("{}-{plugin}.{extension}", name(protocol))
 }
 
 /// Each listener has its own, so that it can be seen which of them decided.
-const SAMPLES: [(&str, &str); 5] = [
-    ("user-router", USER_ROUTER),
-    ("read-write-split", READ_WRITE_SPLIT),
-    ("example", EXAMPLE),
-    ("query-rules", QUERY_RULES),
-    ("trace-id", TRACE_ID),
+const SAMPLES: &[(&str, &[Protocol], &str)] = &[
+    ("user-router", &[Protocol::MySql, Protocol::Postgres], USER_ROUTER),
+    ("read-write-split", &[Protocol::MySql, Protocol::Postgres], READ_WRITE_SPLIT),
+    ("example", &[Protocol::MySql], EXAMPLE),
+    ("query-rules", &[Protocol::MySql], QUERY_RULES),
+    ("trace-id", &[Protocol::MySql], TRACE_ID),
 ];
 
-const USER_ROUTER: &str = r#"listeners = ["by-user"]
+const USER_ROUTER: &str = r#"listeners = ["{protocol}-by-user"]
 
 [config]
-default = "shop/replica"
+default = "{protocol}-shop/replica"
 
 [config.users]
-boss = "shop/primary"
+boss = "{protocol}-shop/primary"
 "#;
 
-const READ_WRITE_SPLIT: &str = r#"listeners = ["by-statement"]
+const READ_WRITE_SPLIT: &str = r#"listeners = ["{protocol}-by-statement"]
 
 [config]
-upstream = "shop"
+upstream = "{protocol}-shop"
 sticky = "500ms"
 "#;
 
-const EXAMPLE: &str = r#"listeners = ["by-statement"]
+const EXAMPLE: &str = r#"listeners = ["{protocol}-by-statement"]
 
 [config]
 administrators = ["boss"]
 message = "ask an administrator to change tables"
 "#;
 
-const QUERY_RULES: &str = r#"listeners = ["by-statement"]
+const QUERY_RULES: &str = r#"listeners = ["{protocol}-by-statement"]
 
 [[config.rules]]
 rule_id = 10
@@ -117,5 +122,5 @@ match_digest = '^delete from \w+$'
 error_msg = "say which rows: this statement has no WHERE"
 "#;
 
-const TRACE_ID: &str = r#"listeners = ["by-statement"]
+const TRACE_ID: &str = r#"listeners = ["{protocol}-by-statement"]
 "#;

@@ -7,21 +7,18 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use mysql_async::{Conn, OptsBuilder};
-use tidegate_demo_upstreams::{DATABASE, USERS};
+use tidegate_demo_upstreams::{Protocol, USERS};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use crate::servers::Servers;
+use crate::servers::{Servers, name};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
-/// What is said on the listener [`Listener::ByStatement`].
-const QUERY_LOG: &str = "queries.log";
 
-/// Where clients of each listener connect.
+/// Where clients of one protocol connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
     /// Its plugin looks at who connects.
@@ -31,28 +28,57 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
+    pub(crate) fn name(self, protocol: Protocol) -> String {
+        let by = match self {
             Self::ByUser => "by-user",
             Self::ByStatement => "by-statement",
+        };
+        format!("{}-{by}", name(protocol))
+    }
+}
+
+/// The ports of both listeners for one protocol.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    pub(crate) by_user: u16,
+    pub(crate) by_statement: u16,
+}
+
+impl Ports {
+    pub(crate) fn of(self, listener: Listener) -> u16 {
+        match listener {
+            Listener::ByUser => self.by_user,
+            Listener::ByStatement => self.by_statement,
         }
     }
 }
 
 pub(crate) struct Proxy {
-    pub(crate) by_user: u16,
-    pub(crate) by_statement: u16,
+    pub(crate) mysql: Ports,
+    pub(crate) postgres: Ports,
     pub(crate) admin: u16,
-    pub(crate) folder: PathBuf,
+    folder: PathBuf,
     /// Killed when this is dropped.
     process: Child,
 }
 
 impl Proxy {
     /// Writes `tidegate.toml`, starts the proxy on it and waits until it is ready.
-    pub(crate) async fn start(program: &Path, folder: &Path, servers: &Servers) -> Result<Self> {
-        let [by_user, by_statement, admin] = ports()?;
-        let configuration = configuration([by_user, by_statement, admin], servers);
+    pub(crate) async fn start(
+        program: &Path,
+        folder: &Path,
+        mysql_servers: &Servers,
+        postgres_servers: &Servers,
+    ) -> Result<Self> {
+        let [mysql_by_user, mysql_by_statement, by_user, by_statement, admin] = ports()?;
+        let mysql = Ports { by_user: mysql_by_user, by_statement: mysql_by_statement };
+        let postgres = Ports { by_user, by_statement };
+        let configuration = [
+            general(admin),
+            listeners(Protocol::MySql, mysql, mysql_servers),
+            listeners(Protocol::Postgres, postgres, postgres_servers),
+        ];
+        let configuration = configuration.join("\n");
         fs::write(folder.join("tidegate.toml"), configuration)?;
         let log = File::create(folder.join("tidegate.log"))?;
         let process = Command::new(program)
@@ -65,26 +91,9 @@ impl Proxy {
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         let folder = folder.to_owned();
-        let mut proxy = Self { by_user, by_statement, admin, folder, process };
+        let mut proxy = Self { mysql, postgres, admin, folder, process };
         proxy.wait_until_ready().await?;
         Ok(proxy)
-    }
-
-    /// Logs in as one of [`USERS`].
-    pub(crate) async fn connect(&self, listener: Listener, user: &str) -> Result<Conn> {
-        let port = match listener {
-            Listener::ByUser => self.by_user,
-            Listener::ByStatement => self.by_statement,
-        };
-        let password = USERS.iter().find(|(name, _)| *name == user).map(|(_, password)| *password);
-        let options = OptsBuilder::default()
-            .ip_or_hostname("127.0.0.1")
-            .tcp_port(port)
-            .user(Some(user))
-            .pass(password)
-            .db_name(Some(DATABASE))
-            .prefer_socket(false);
-        Conn::new(options).await.with_context(|| format!("{user} cannot log in"))
     }
 
     /// What it has logged.
@@ -93,8 +102,9 @@ impl Proxy {
     }
 
     /// What the listener [`Listener::ByStatement`] has logged of its statements.
-    pub(crate) fn queries(&self) -> String {
-        fs::read_to_string(self.folder.join(QUERY_LOG)).unwrap_or_default()
+    pub(crate) fn queries(&self, protocol: Protocol) -> String {
+        let file = self.folder.join(format!("{}-queries.log", name(protocol)));
+        fs::read_to_string(file).unwrap_or_default()
     }
 
     async fn wait_until_ready(&mut self) -> Result<()> {
@@ -126,33 +136,41 @@ async fn is_ready(admin: u16) -> bool {
 }
 
 /// Ports that are easy to remember, or, where one is taken, any other.
-fn ports() -> Result<[u16; 3]> {
+fn ports() -> Result<[u16; 5]> {
     let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let reserve = |port| bind(port).or_else(|_| bind(0)).context("there is no free port");
     // All are held until each is known, so that none is found twice.
-    let held = [reserve(3307)?, reserve(3308)?, reserve(9090)?];
-    let mut ports = [0; 3];
+    let held = [reserve(3307)?, reserve(3308)?, reserve(5433)?, reserve(5434)?, reserve(9090)?];
+    let mut ports = [0; 5];
     for (port, listener) in ports.iter_mut().zip(&held) {
         *port = listener.local_addr()?.port();
     }
     Ok(ports)
 }
 
-fn configuration([by_user, by_statement, admin]: [u16; 3], servers: &Servers) -> String {
-    let Servers { primary, replicas: [first, second] } = servers;
-    let users = USERS
-        .map(|(name, password)| format!("    {{ name = {name:?}, password = {password:?} }},\n"));
-    let users = users.concat();
+fn general(admin: u16) -> String {
     format!(
         r#"[admin]
 bind = "127.0.0.1:{admin}"
 
 [plugins]
 dir = "plugins"
+"#
+    )
+}
 
-[[upstream]]
-name = "shop"
-protocol = "mysql"
+/// The servers that speak a protocol, and the listeners in front of them.
+fn listeners(protocol: Protocol, ports: Ports, servers: &Servers) -> String {
+    let Servers { primary, replicas: [first, second] } = servers;
+    let Ports { by_user, by_statement } = ports;
+    let protocol = name(protocol);
+    let users = USERS
+        .map(|(name, password)| format!("    {{ name = {name:?}, password = {password:?} }},\n"));
+    let users = users.concat();
+    format!(
+        r#"[[upstream]]
+name = "{protocol}-shop"
+protocol = "{protocol}"
 servers = [
     {{ address = "{primary}", role = "primary" }},
     {{ address = "{first}", role = "replica" }},
@@ -160,19 +178,19 @@ servers = [
 ]
 
 [[listener]]
-name = "by-user"
-protocol = "mysql"
+name = "{protocol}-by-user"
+protocol = "{protocol}"
 bind = "127.0.0.1:{by_user}"
-upstream = "shop"
+upstream = "{protocol}-shop"
 auth = {{ source = "config", users = [
 {users}] }}
 
 [[listener]]
-name = "by-statement"
-protocol = "mysql"
+name = "{protocol}-by-statement"
+protocol = "{protocol}"
 bind = "127.0.0.1:{by_statement}"
-upstream = "shop"
-query_log = {{ path = "{QUERY_LOG}" }}
+upstream = "{protocol}-shop"
+query_log = {{ path = "{protocol}-queries.log" }}
 auth = {{ source = "config", users = [
 {users}] }}
 "#

@@ -1,17 +1,19 @@
-//! A tour through a real client library: every step shows a decision, and fails if it was another one.
+//! A tour through real clients: every step shows a decision, and fails if it was another one.
+
+mod mysql;
+mod postgres;
+mod session;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Error};
+use mysql_async::Conn;
 use tokio::time::{Instant, sleep};
 
-use crate::plugins::{self, Components};
-use crate::proxy::{Listener, Proxy};
-use crate::servers::{PRIMARY, REPLICAS, Servers};
-
-const WHO: &str = "SELECT @@hostname";
+use self::session::{PostgresSession, Session};
+use crate::plugins::{self, Plugins};
+use crate::proxy::{Listener, Ports, Proxy};
+use crate::servers::{PRIMARY, REPLICAS, Servers, name};
 
 /// How long a change may take to be seen; a second is promised, slow machines are given more.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,133 +38,111 @@ impl Expected {
 }
 
 /// Walks through every chapter.
-pub(crate) async fn run(proxy: &Proxy, servers: &Servers, components: &Components) -> Result<()> {
-    users(proxy).await?;
-    statements(proxy).await?;
-    refusal(proxy).await?;
-    rules(proxy).await?;
-    trace(proxy).await?;
-    swap(proxy, servers, components).await
+pub(crate) async fn run(
+    proxy: &Proxy,
+    mysql_servers: &Servers,
+    postgres_servers: &Servers,
+    plugins: &Plugins,
+) -> Result<()> {
+    println!("MySQL, by mysql_async\n");
+    users::<Conn>(proxy.mysql).await?;
+    statements::<Conn>(proxy.mysql).await?;
+    mysql::run(proxy).await?;
+    swap::<Conn>(proxy.mysql, mysql_servers, plugins).await?;
+
+    println!("\nPostgreSQL, by tokio-postgres\n");
+    users::<PostgresSession>(proxy.postgres).await?;
+    statements::<PostgresSession>(proxy.postgres).await?;
+    postgres::psql(proxy.postgres).await?;
+    swap::<PostgresSession>(proxy.postgres, postgres_servers, plugins).await
 }
 
 /// The plugin `user-router`: it is asked once, when a client has logged in.
-async fn users(proxy: &Proxy) -> Result<()> {
+async fn users<S: Session>(ports: Ports) -> Result<()> {
     chapter("user-router: who is there decides");
-    let mut boss = proxy.connect(Listener::ByUser, "boss").await?;
-    ask(&mut boss, "boss", WHO, Expected::Primary).await?;
-    boss.query_drop("CREATE TABLE visits (id INTEGER PRIMARY KEY, visitor TEXT)").await?;
+    let port = ports.of(Listener::ByUser);
+    let mut boss = S::connect(port, "boss").await?;
+    ask(&mut boss, "boss", S::WHO, Expected::Primary).await?;
+    boss.run("CREATE TABLE visits (id INTEGER PRIMARY KEY, visitor TEXT)").await?;
     say("boss", "CREATE TABLE visits (…)", "done, as only the primary does it");
 
-    let mut first = proxy.connect(Listener::ByUser, "app").await?;
-    let mut second = proxy.connect(Listener::ByUser, "app").await?;
-    let one = ask(&mut first, "app", WHO, Expected::AnyReplica).await?;
-    let other = ask(&mut second, "app", WHO, Expected::AnyReplica).await?;
+    let mut first = S::connect(port, "app").await?;
+    let mut second = S::connect(port, "app").await?;
+    let one = ask(&mut first, "app", S::WHO, Expected::AnyReplica).await?;
+    let other = ask(&mut second, "app", S::WHO, Expected::AnyReplica).await?;
     if one == other {
         bail!("two sessions at once are both on {one}: the replicas are not balanced");
     }
     for session in [boss, first, second] {
-        session.disconnect().await?;
+        session.leave().await?;
     }
     Ok(())
 }
 
 /// The plugin `read-write-split`: it is asked before each statement.
-async fn statements(proxy: &Proxy) -> Result<()> {
+async fn statements<S: Session>(ports: Ports) -> Result<()> {
     chapter("read-write-split: what is asked decides, in one session");
-    let mut app = proxy.connect(Listener::ByStatement, "app").await?;
-    ask(&mut app, "app", WHO, Expected::AnyReplica).await?;
-    ask_prepared(&mut app, "app", WHO, Expected::AnyReplica).await?;
+    let mut app = S::connect(ports.of(Listener::ByStatement), "app").await?;
+    ask(&mut app, "app", S::WHO, Expected::AnyReplica).await?;
+    let host = app.prepared_value(S::WHO).await?;
+    check("app", &format!("{} (prepared)", S::WHO), host, Expected::AnyReplica)?;
 
     say_step(&mut app, "BEGIN").await?;
-    ask(&mut app, "app", WHO, Expected::Primary).await?;
+    ask(&mut app, "app", S::WHO, Expected::Primary).await?;
     say_step(&mut app, "COMMIT").await?;
-    ask(&mut app, "app", WHO, Expected::AnyReplica).await?;
+    ask(&mut app, "app", S::WHO, Expected::AnyReplica).await?;
 
-    app.exec_drop("INSERT INTO visits (visitor) VALUES (?)", ("app",)).await?;
+    app.insert_visit("app").await?;
     say("app", "INSERT INTO visits …", "done, as only the primary does it");
-    ask(&mut app, "app", WHO, Expected::Primary).await?;
-    let host = wait_for(&mut app, WHO, Expected::AnyReplica).await?;
-    say("app", WHO, &format!("{host}, some time after the write"));
-    let hinted = "/* tidegate: route=primary */ SELECT @@hostname";
-    ask(&mut app, "app", hinted, Expected::Primary).await?;
-    app.disconnect().await?;
-    Ok(())
-}
-
-/// The plugin `example`, on the same listener: it rejects what the user may not do.
-async fn refusal(proxy: &Proxy) -> Result<()> {
-    chapter("example: what is asked, and by whom, decides");
-    let mut app = proxy.connect(Listener::ByStatement, "app").await?;
-    say_refused(&mut app, "DROP TABLE visits").await?;
+    ask(&mut app, "app", S::WHO, Expected::Primary).await?;
+    let host = wait_for(&mut app, S::WHO, Expected::AnyReplica).await?;
+    say("app", S::WHO, &format!("{host}, some time after the write"));
     ask(&mut app, "app", "SELECT count(*) FROM visits", Expected::Exactly("1")).await?;
-    app.disconnect().await?;
-    Ok(())
-}
-
-/// The plugin `query-rules`, behind it: a text is replaced, another refused.
-async fn rules(proxy: &Proxy) -> Result<()> {
-    chapter("query-rules: what its rules say about a text decides");
-    let mut app = proxy.connect(Listener::ByStatement, "app").await?;
-    ask(&mut app, "app", "SELECT count(*) FROM old_visits", Expected::Exactly("1")).await?;
-    say_refused(&mut app, "DELETE FROM visits").await?;
-    app.disconnect().await?;
-    Ok(())
-}
-
-/// The plugin `trace-id`, behind all: the query log knows which trace a statement belongs to.
-async fn trace(proxy: &Proxy) -> Result<()> {
-    chapter("trace-id: the query log knows the trace");
-    let mut app = proxy.connect(Listener::ByStatement, "app").await?;
-    let text = "SELECT 7 /*trace_id='order-7'*/";
-    ask(&mut app, "app", text, Expected::Exactly("7")).await?;
-    app.disconnect().await?;
-    let deadline = Instant::now() + PATIENCE;
-    while !proxy.queries().contains(r#""trace_id":"order-7""#) {
-        if Instant::now() > deadline {
-            bail!("the trace is not in the query log:\n{}", proxy.queries());
-        }
-        sleep(PAUSE).await;
-    }
-    Ok(())
+    let hinted = format!("/* tidegate: route=primary */ {}", S::WHO);
+    ask(&mut app, "app", &hinted, Expected::Primary).await?;
+    app.leave().await
 }
 
 /// Plugins come, change and go; the client's connection stays.
-async fn swap(proxy: &Proxy, servers: &Servers, components: &Components) -> Result<()> {
+async fn swap<S: Session>(ports: Ports, servers: &Servers, plugins: &Plugins) -> Result<()> {
     chapter("live: a plugin is dropped, changed and removed under one open connection");
     let plugin = "route-all";
-    let mut app = proxy.connect(Listener::ByStatement, "app").await?;
-    ask(&mut app, "app", WHO, Expected::AnyReplica).await?;
+    let upstream = format!("{}-shop", name(S::PROTOCOL));
+    let to_primary = plugins::route_all(S::PROTOCOL, &format!("{upstream}/primary"));
+    let mut app = S::connect(ports.of(Listener::ByStatement), "app").await?;
+    ask(&mut app, "app", S::WHO, Expected::AnyReplica).await?;
 
-    components.install(proxy, plugin, &plugins::route_all("shop/primary"))?;
-    see_change(&mut app, "route-all.wasm dropped", Expected::Primary).await?;
+    plugins.install(S::PROTOCOL, plugin, &to_primary)?;
+    let dropped = format!("{}-{plugin}.wasm dropped", name(S::PROTOCOL));
+    see_change(&mut app, &dropped, Expected::Primary).await?;
 
     let [_, second] = servers.replicas;
-    plugins::configure(proxy, plugin, &plugins::route_all(&format!("shop@{second}")))?;
+    let to_second = plugins::route_all(S::PROTOCOL, &format!("{upstream}@{second}"));
+    plugins.configure(S::PROTOCOL, plugin, &to_second)?;
     let [_, second] = REPLICAS;
     see_change(&mut app, "its sidecar changed", Expected::Exactly(second)).await?;
 
-    plugins::configure(proxy, plugin, &plugins::route_all("shop/primary"))?;
+    plugins.configure(S::PROTOCOL, plugin, &to_primary)?;
     see_change(&mut app, "and changed back", Expected::Primary).await?;
 
-    plugins::remove(proxy, plugin)?;
+    plugins.remove(S::PROTOCOL, plugin)?;
     see_change(&mut app, "and removed", Expected::AnyReplica).await?;
-    app.disconnect().await?;
-    Ok(())
+    app.leave().await
 }
 
-async fn see_change(app: &mut Conn, what: &str, expected: Expected) -> Result<()> {
+async fn see_change<S: Session>(app: &mut S, what: &str, expected: Expected) -> Result<()> {
     let started = Instant::now();
-    let host = wait_for(app, WHO, expected).await.with_context(|| what.to_owned())?;
+    let host = wait_for(app, S::WHO, expected).await.with_context(|| what.to_owned())?;
     let after = started.elapsed().as_millis();
-    say("app", WHO, &format!("{host}  ({what} {after} ms ago)"));
+    say("app", S::WHO, &format!("{host}  ({what} {after} ms ago)"));
     Ok(())
 }
 
 /// Asks until the answer comes from the expected server. No answer may be an error.
-async fn wait_for(app: &mut Conn, text: &str, expected: Expected) -> Result<String> {
+async fn wait_for<S: Session>(app: &mut S, text: &str, expected: Expected) -> Result<String> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let host = host(app, text).await?;
+        let host = app.value(text).await?;
         if expected.allows(&host) {
             return Ok(host);
         }
@@ -173,25 +153,14 @@ async fn wait_for(app: &mut Conn, text: &str, expected: Expected) -> Result<Stri
     }
 }
 
-async fn ask(session: &mut Conn, user: &str, text: &str, expected: Expected) -> Result<String> {
-    let host = host(session, text).await?;
-    check(user, text, host, expected)
-}
-
-async fn ask_prepared(
-    session: &mut Conn,
+async fn ask<S: Session>(
+    session: &mut S,
     user: &str,
     text: &str,
     expected: Expected,
 ) -> Result<String> {
-    let row: Option<String> = session.exec_first(text, ()).await.context(text.to_owned())?;
-    let host = row.with_context(|| format!("{text}: no row"))?;
-    check(user, &format!("{text} (prepared)"), host, expected)
-}
-
-async fn host(session: &mut Conn, text: &str) -> Result<String> {
-    let row: Option<String> = session.query_first(text).await.context(text.to_owned())?;
-    row.with_context(|| format!("{text}: no row"))
+    let host = session.value(text).await?;
+    check(user, text, host, expected)
 }
 
 fn check(user: &str, text: &str, host: String, expected: Expected) -> Result<String> {
@@ -202,19 +171,9 @@ fn check(user: &str, text: &str, host: String, expected: Expected) -> Result<Str
     Ok(host)
 }
 
-/// A statement that some plugin must not let through.
-async fn say_refused(session: &mut Conn, text: &str) -> Result<()> {
-    match session.query_drop(text).await {
-        Err(Error::Server(refused)) => say("app", text, &refused.to_string()),
-        Err(other) => return Err(other).context(text.to_owned()),
-        Ok(()) => bail!("{text}: nobody refused it"),
-    }
-    Ok(())
-}
-
 /// Carries out a statement that has no rows.
-async fn say_step(session: &mut Conn, text: &str) -> Result<()> {
-    session.query_drop(text).await.context(text.to_owned())?;
+async fn say_step<S: Session>(session: &mut S, text: &str) -> Result<()> {
+    session.run(text).await?;
     say("app", text, "ok");
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! System variables: what drivers ask first, and what tells one server from another.
 
-use crate::{Role, Server};
+use crate::server::{Role, Server};
 
 /// Every variable and its value, in alphabetical order.
-pub(crate) fn all(server: &Server) -> Vec<(&'static str, String)> {
+pub(super) fn all(server: &Server) -> Vec<(&'static str, String)> {
     let read_only = if server.role == Role::Replica { "1" } else { "0" };
-    let mut all = vec![("hostname", server.hostname()), ("server_id", server.id.to_string())];
+    let mut all = vec![("hostname", server.name()), ("server_id", server.id.to_string())];
     all.extend(["read_only", "super_read_only"].map(|name| (name, read_only.to_owned())));
     all.extend(FIXED.map(|(name, value)| (name, value.to_owned())));
     all.sort_unstable();
@@ -13,7 +13,7 @@ pub(crate) fn all(server: &Server) -> Vec<(&'static str, String)> {
 }
 
 /// The value of `global.read_only`, `session.sql_mode` or `hostname`; `None` for no variable.
-pub(crate) fn get(server: &Server, name: &str) -> Option<String> {
+pub(super) fn get(server: &Server, name: &str) -> Option<String> {
     let name = ["global.", "session.", "local."]
         .iter()
         .find_map(|scope| name.strip_prefix(scope))
@@ -23,7 +23,7 @@ pub(crate) fn get(server: &Server, name: &str) -> Option<String> {
 }
 
 /// What servers of this kind call themselves in the greeting.
-pub(crate) const VERSION: &str = "8.0.0-tidegate-demo";
+pub(super) const VERSION: &str = "8.0.0-tidegate-demo";
 
 const FIXED: [(&str, &str); 24] = [
     ("auto_increment_increment", "1"),

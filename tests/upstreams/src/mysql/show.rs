@@ -1,10 +1,12 @@
 //! `SHOW …`: the few that clients and proxies ask for.
 
-use crate::answer::{Refusal, RowSet};
-use crate::{DATABASE, Role, Server, dialect, variables};
+use super::answer::{Refusal, RowSet};
+use super::variables;
+use crate::server::{Role, Server};
+use crate::{DATABASE, sql};
 
 /// What a `SHOW` shows.
-pub(crate) enum Shown {
+pub(super) enum Shown {
     /// Known without the database.
     Rows(RowSet),
     /// A statement for SQLite.
@@ -12,8 +14,8 @@ pub(crate) enum Shown {
 }
 
 /// Answers the `SHOW` in `text`.
-pub(crate) fn show(text: &str, server: &Server) -> Result<Shown, Refusal> {
-    let words: Vec<String> = dialect::words(text).map(str::to_ascii_lowercase).collect();
+pub(super) fn show(text: &str, server: &Server) -> Result<Shown, Refusal> {
+    let words: Vec<String> = sql::words(text).map(str::to_ascii_lowercase).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let rows = match words.as_slice() {
         [_, "databases", ..] => RowSet::of_text(["Database"], vec![[DATABASE.to_owned()]]),

@@ -1,23 +1,13 @@
-//! A real client library against the servers.
+//! `mysql_async`, against the servers that speak MySQL.
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, OptsBuilder, Row, Value};
-use tempfile::TempDir;
-use tidegate_demo_upstreams::{Role, start};
+use tidegate_demo_upstreams::Protocol;
 
-/// A primary and a replica of it.
-struct Servers {
-    primary: u16,
-    replica: u16,
-    _folder: TempDir,
-}
+use crate::Servers;
 
 fn servers() -> Servers {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("data.sqlite");
-    let primary = start(Role::Primary, 1, &path).expect("a primary").port();
-    let replica = start(Role::Replica, 2, &path).expect("a replica").port();
-    Servers { primary, replica, _folder: folder }
+    Servers::start(Protocol::MySql)
 }
 
 async fn log_in(port: u16, password: &str) -> Result<Conn, Error> {

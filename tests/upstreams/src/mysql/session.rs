@@ -14,11 +14,12 @@ use tidegate_mysql_wire::packet::{
 };
 use tidegate_wire::{Reader, Violation};
 
-use crate::answer::{Answer, Refusal};
-use crate::connection::Connection;
-use crate::database::{self, Database, Prepared};
-use crate::parameters::{self, ParameterType};
-use crate::{Server, login};
+use super::answer::{Answer, Refusal};
+use super::connection::Connection;
+use super::database::{self, Database, Prepared};
+use super::login;
+use super::parameters::{self, ParameterType};
+use crate::server::Server;
 
 /// Serves one client until it leaves.
 pub(crate) fn serve(client: TcpStream, id: u32, server: &Server) -> anyhow::Result<()> {
@@ -111,9 +112,10 @@ impl Session {
         };
         self.last_statement = self.last_statement.wrapping_add(1);
         let parameter = ColumnDefinition::new("?", ColumnType::VAR_STRING);
+        let (out, sequence) = self.connection.reply();
         packet::prepared(
-            &mut self.connection.out,
-            &mut self.connection.sequence,
+            out,
+            sequence,
             self.last_statement,
             &vec![parameter; prepared.parameters],
             &prepared.columns,
@@ -145,7 +147,7 @@ impl Session {
 
     fn write(&mut self, answer: Answer, form: Form) -> Result<(), Refusal> {
         let (capabilities, status) = (self.capabilities, self.database.status());
-        let Connection { out, sequence, .. } = &mut self.connection;
+        let (out, sequence) = self.connection.reply();
         match answer {
             Answer::Done { affected_rows, last_insert_id } => {
                 let ok = OkPacket { affected_rows, last_insert_id, status, ..OkPacket::default() };

@@ -9,7 +9,7 @@ use tidegate_wire::{Reader, Violation};
 
 /// The type of a parameter, which a client sends only when it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ParameterType {
+pub(super) struct ParameterType {
     kind: ColumnType,
     unsigned: bool,
 }
@@ -19,7 +19,7 @@ const UNSIGNED: u8 = 0x80;
 /// Reads what follows the statement's number, its flags and its iterations.
 ///
 /// `types` holds those of the last execution, and takes the new ones.
-pub(crate) fn read(
+pub(super) fn read(
     reader: &mut Reader<'_>,
     count: usize,
     types: &mut Vec<ParameterType>,

@@ -9,22 +9,23 @@ use tidegate_mysql_wire::packet::{
 };
 use tidegate_mysql_wire::status::StatusFlags;
 
-use crate::answer::Refusal;
-use crate::connection::Connection;
-use crate::{USERS, database, variables};
+use super::answer::Refusal;
+use super::connection::Connection;
+use super::{database, variables};
+use crate::password;
 
 /// `utf8mb4_general_ci`.
 const COLLATION: u8 = 45;
 
 /// A client that proved who it is.
-pub(crate) struct Login {
-    pub(crate) user: String,
+pub(super) struct Login {
+    pub(super) user: String,
     /// What both sides can do.
-    pub(crate) capabilities: Capabilities,
+    pub(super) capabilities: Capabilities,
 }
 
 /// Carries out the handshake. `None` when the client left or was refused.
-pub(crate) fn log_in(connection: &mut Connection, id: u32) -> anyhow::Result<Option<Login>> {
+pub(super) fn log_in(connection: &mut Connection, id: u32) -> anyhow::Result<Option<Login>> {
     let nonce = nonce()?;
     greet(connection, id, nonce)?;
     let Some(payload) = connection.read()? else {
@@ -91,8 +92,7 @@ fn proof(
 }
 
 fn is_right(user: &str, proof: &[u8], nonce: &[u8; NONCE_LEN]) -> bool {
-    let password = USERS.iter().find(|(name, _)| *name == user).map(|(_, password)| password);
-    password.is_some_and(|password| {
+    password(user).is_some_and(|password| {
         let stored = native_password::stage2(&native_password::stage1(password.as_bytes()));
         native_password::recover(proof, nonce, &stored).is_some()
     })
