@@ -231,6 +231,12 @@ impl Session {
         if error == READ_ONLY_SQL_TRANSACTION && self.pipe.held && self.owed.retry.is_some() {
             return true;
         }
+        // The server says goodbye, which is no news for a session that needs nothing of it.
+        if owed == 0 && self.bonds.pin.is_none() && self.bonds.transaction.is_none() && !self.opaque
+        {
+            held.leased.connection().scanner.drop_error();
+            return false;
+        }
         // What the client holds prepared is still there, but not what is known of it here.
         if error == FEATURE_NOT_SUPPORTED {
             held.leased.server().schema_changed();

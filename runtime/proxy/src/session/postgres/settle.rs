@@ -16,7 +16,7 @@ use super::statement::is_change;
 use super::trace::Trace;
 use super::{End, Session, farewell};
 use crate::pool::ServerLost;
-use crate::pool::postgres::{Victim, cancel};
+use crate::pool::postgres::{Settings, Victim, cancel};
 use crate::route::Place;
 
 const STRINGS: &str = "standard_conforming_strings";
@@ -133,6 +133,13 @@ impl Session {
                     held.leased.server().schema_changed();
                 }
             }
+            // To a savepoint: what was set in this transaction is perhaps not.
+            Trace::RollsBack => {
+                let changed = |before: &Settings| !before.is_same(&self.settings);
+                if self.bonds.transaction.is_some() && self.before.as_ref().is_some_and(changed) {
+                    self.pin(place, &Pin::SessionVariable);
+                }
+            }
             Trace::AsksSequence => {}
             Trace::Unseen => {
                 if let Some(held) = self.leases.at(place) {
@@ -165,7 +172,7 @@ impl Session {
         self.prepared.clear();
         self.pins.clear();
         self.bonds.pin = None;
-        self.settings = crate::pool::postgres::Settings::default();
+        self.settings = Settings::default();
         self.heard(place);
         self.settings = self.initial.clone();
         if let Some(held) = self.leases.at(place) {

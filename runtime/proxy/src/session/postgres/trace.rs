@@ -31,6 +31,8 @@ pub(super) enum Trace {
     Unpin(Pin),
     /// What statements mean that were prepared before may be something else now.
     Schema,
+    /// `ROLLBACK`, also to a savepoint: what was set before is perhaps not.
+    RollsBack,
     /// `currval`, `lastval`: it asks what only the connection knows that a sequence was used on. Leaves
     /// nothing.
     AsksSequence,
@@ -53,7 +55,7 @@ impl std::ops::Deref for Traces {
 /// What a text of this kind leaves behind. `whole`: there is no more of it.
 pub(super) fn traces(text: &[u8], kind: Kind, whole: bool) -> Traces {
     let effects = effects(text, Dialect::Postgres);
-    if whole && effects.is_empty() && !matches!(kind, Kind::Ddl | Kind::Call | Kind::Unknown) {
+    if whole && effects.is_empty() && matches!(kind, Kind::Read | Kind::Write | Kind::Begin) {
         return Traces::default();
     }
     let mut left = Vec::new();
@@ -64,6 +66,11 @@ pub(super) fn traces(text: &[u8], kind: Kind, whole: bool) -> Traces {
                 trace(text.get(range).unwrap_or_default(), &mut left);
             }
         }
+    }
+    // What is set among statements of which some are undone may be set or not.
+    let sets = |trace: &Trace| matches!(trace, Trace::Set { .. } | Trace::Reset { .. });
+    if left.contains(&Trace::RollsBack) && left.iter().any(sets) {
+        left.push(Trace::Pin(Pin::SessionVariable));
     }
     // Code that nobody looks into is run by these.
     if kind == Kind::Call && !left.contains(&Trace::Unseen) {
@@ -80,6 +87,9 @@ fn trace(text: &[u8], left: &mut Vec<Trace>) {
     }
     if let Some(object) = object(text) {
         objects(object, left);
+    }
+    if starts_with(text, b"ROLLBACK") || starts_with(text, b"ABORT") {
+        left.push(Trace::RollsBack);
     }
     if effects.contains(Effects::NAMED_LOCK) {
         locks(text, left);
@@ -177,12 +187,10 @@ fn objects(object: Object, left: &mut Vec<Trace>) {
 
 /// It names what it ends, and begins nothing.
 fn is_dropping(text: &[u8]) -> bool {
-    let first = code(text).next();
-    first.is_some_and(|word| {
-        [&b"DROP"[..], b"DEALLOCATE", b"UNLISTEN", b"CLOSE", b"EXECUTE", b"DECLARE"]
-            .iter()
-            .any(|verb| word.bytes.eq_ignore_ascii_case(verb))
-    }) || matches!(object(text), Some(Object::CreateTemporary { .. }))
+    const VERBS: [&[u8]; 6] =
+        [b"DROP", b"DEALLOCATE", b"UNLISTEN", b"CLOSE", b"EXECUTE", b"DECLARE"];
+    VERBS.iter().any(|verb| starts_with(text, verb))
+        || matches!(object(text), Some(Object::CreateTemporary { .. }))
 }
 
 /// `pg_advisory_lock(…)` and what lets go of one.
@@ -227,9 +235,11 @@ fn key<'a>(words: &mut impl Iterator<Item = Token<'a>>) -> Option<Box<[u8]>> {
 /// Whether statements that are prepared may mean something else behind this one.
 fn changes_schema(text: &[u8], effects: Effects) -> bool {
     const VERBS: [&[u8]; 4] = [b"CREATE", b"ALTER", b"DROP", b"IMPORT"];
-    let verb = code(text).next();
-    verb.is_some_and(|word| VERBS.iter().any(|verb| word.bytes.eq_ignore_ascii_case(verb)))
-        || effects.contains(Effects::INTO)
+    VERBS.iter().any(|verb| starts_with(text, verb)) || effects.contains(Effects::INTO)
+}
+
+fn starts_with(text: &[u8], verb: &[u8]) -> bool {
+    code(text).next().is_some_and(|word| word.bytes.eq_ignore_ascii_case(verb))
 }
 
 fn code(text: &[u8]) -> impl Iterator<Item = Token<'_>> {
@@ -282,6 +292,13 @@ mod tests {
             [Trace::Pin(Pin::SessionVariable)]
         );
         assert_eq!(left("SELECT set_config('a.b', 'c', true)"), []);
+    }
+
+    #[test]
+    fn what_is_set_and_perhaps_undone_is_not_said_again() {
+        let found = left("BEGIN; SET x.y = 1; ROLLBACK");
+        assert!(found.contains(&Trace::Pin(Pin::SessionVariable)), "{found:?}");
+        assert_eq!(left("ROLLBACK TO a"), [Trace::RollsBack]);
     }
 
     #[test]
