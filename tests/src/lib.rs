@@ -10,6 +10,7 @@ mod nursery;
 pub mod plugins;
 mod ports;
 pub mod raw;
+pub mod raw_postgres;
 mod scratch;
 pub mod server;
 pub mod setup;

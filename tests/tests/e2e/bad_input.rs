@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tidegate_tests::raw::{RawClient, capability, login_packet};
 use tidegate_tests::{MariaDbPair, PATIENCE, Setup, Tidegate};
 
+use crate::noise::Noise;
 use crate::support::assert_unharmed;
 
 const QUERY: u8 = 3;
@@ -37,21 +38,6 @@ fn answer_to(tidegate: &Tidegate, bytes: &[u8]) -> Vec<u8> {
     client.read_to_close().expect("an end of the connection")
 }
 
-/// A generator that gives the same bytes in every run.
-struct Noise(u64);
-
-impl Noise {
-    fn byte(&mut self) -> u8 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0.to_le_bytes()[7]
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.byte()).collect()
-    }
-}
-
 fn framed(sequence: u8, payload: &[u8]) -> Vec<u8> {
     let [a, b, c, _] = u32::try_from(payload.len()).unwrap().to_le_bytes();
     [&[a, b, c, sequence], payload].concat()
@@ -60,7 +46,7 @@ fn framed(sequence: u8, payload: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn random_bytes_harm_nobody() {
     let tidegate = Tidegate::start(setup().listener("login_timeout = \"2s\""));
-    let mut noise = Noise(1);
+    let mut noise = Noise::new(1);
     for length in 0..150 {
         answer_to(&tidegate, &noise.bytes(length * 3));
         let payload = noise.bytes(length);
@@ -73,7 +59,7 @@ async fn random_bytes_harm_nobody() {
 async fn a_login_with_any_byte_changed_harms_nobody() {
     let tidegate = Tidegate::start(setup().listener("login_timeout = \"2s\""));
     let packet = login_packet("app", &[7; 20]);
-    let mut noise = Noise(2);
+    let mut noise = Noise::new(2);
     for at in 0..packet.len() {
         let mut changed = packet.clone();
         changed[at] ^= noise.byte() | 1;
@@ -176,7 +162,7 @@ async fn commands_that_are_cut_short_or_refer_to_nothing_get_an_error() {
 #[tokio::test]
 async fn commands_of_random_bytes_harm_nobody() {
     let tidegate = Tidegate::start(setup());
-    let mut noise = Noise(3);
+    let mut noise = Noise::new(3);
     for _ in 0..150 {
         let Ok(mut client) = RawClient::login(tidegate.port(), "nopw") else {
             panic!("the proxy serves no more");

@@ -17,6 +17,7 @@ mod load;
 mod model;
 #[cfg(feature = "mysql9")]
 mod mysql9;
+mod noise;
 mod operations;
 mod plugins;
 mod pool;
