@@ -67,6 +67,7 @@ pub(crate) const PGBOUNCER: Unpacked = Unpacked {
     folder: "bench/pgbouncer",
     packages: &["pgbouncer"],
     programs: &[("sbin/pgbouncer", "")],
+    started: &[],
     libraries: &[],
 };
 
@@ -74,6 +75,7 @@ pub(crate) const ODYSSEY: Unpacked = Unpacked {
     folder: "bench/odyssey",
     packages: &["odyssey"],
     programs: &[("bin/odyssey", "")],
+    started: &[],
     libraries: &[],
 };
 

@@ -179,6 +179,11 @@ impl Conn {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
+    /// Says, where there is TLS, that nothing follows.
+    pub(crate) async fn shut_down(&mut self) -> io::Result<()> {
+        poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await
+    }
+
     /// Sends all the bytes and flushes.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         send(&mut self.stream, bytes).await?;

@@ -17,13 +17,13 @@ pub(crate) struct Content {
     pub(crate) text: Arc<[u8]>,
     /// The settings under which it was prepared, as far as they shape its meaning.
     pub(crate) shape: u64,
-    /// Tells statements of the same text apart that one session has prepared.
-    pub(crate) copy: u32,
+    /// Tells statements of the same text apart.
+    pub(crate) copy: u64,
     hash: u64,
 }
 
 impl Content {
-    pub(crate) fn new(text: Arc<[u8]>, shape: u64, copy: u32) -> Self {
+    pub(crate) fn new(text: Arc<[u8]>, shape: u64, copy: u64) -> Self {
         let hash = HASHER.hash_one((&*text, shape, copy));
         Self { text, shape, copy, hash }
     }
@@ -128,10 +128,6 @@ impl<T: Default> Statements<T> {
     pub(crate) fn evict(&mut self) -> Option<u32> {
         let hash = self.longest_unused(0)?;
         self.take(hash)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.known.is_empty()
     }
 
     pub(crate) fn clear(&mut self) {

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::{SinkExt as _, TryStreamExt as _};
 use tidegate_tests::clients::Login;
-use tidegate_tests::raw_postgres::{RawPostgres, extended};
+use tidegate_tests::raw_postgres::{RawPostgres, extended, message};
 use tidegate_tests::{PostgresPair, Setup, Tidegate};
 use tokio_postgres::Client;
 
@@ -295,4 +295,53 @@ async fn the_protocols_can_be_mixed_and_groups_sent_ahead() {
     assert_eq!(tags(&client.read_answer().unwrap()), "ZT");
     assert_eq!(tags(&client.query("rollback; select 7").unwrap()), "CROLLBACK T D CSELECT 1 ZI");
     assert_eq!(tags(&client.query("").unwrap()), "I ZI");
+}
+
+/// Whoever sends ahead need not wait for the answer that opens a transaction.
+#[tokio::test]
+async fn messages_sent_ahead_of_an_answer_are_answered_whatever_opens_a_transaction() {
+    let login = |port| Login::app(port, "app");
+    let tidegate = narrow();
+    let query = |text: &str| message(b'Q', &[text.as_bytes(), b"\0"].concat());
+    let group = [
+        extended::parse("", "select 2"),
+        extended::bind("", "", &[]),
+        extended::execute("", 0),
+        extended::sync(),
+    ]
+    .concat();
+    for port in [PostgresPair::shared().primary.port(), tidegate.port()] {
+        let mut client = RawPostgres::login(login(port)).unwrap();
+        let asks =
+            [query("begin"), query("select 1"), group.clone(), query("commit"), group.clone()];
+        client.send_bytes(&asks.concat()).unwrap();
+        let answers: Vec<String> =
+            asks.iter().map(|_| tags(&client.read_answer().unwrap())).collect();
+        let wanted = [
+            "CBEGIN ZT",
+            "T D CSELECT 1 ZT",
+            "1 2 D CSELECT 1 ZT",
+            "CCOMMIT ZI",
+            "1 2 D CSELECT 1 ZI",
+        ];
+        assert_eq!(answers, wanted);
+    }
+}
+
+/// After an error in a group, a server answers nothing before its `Sync`: no simple query either.
+#[tokio::test]
+async fn what_is_sent_behind_an_error_without_a_sync_is_passed_over() {
+    let tidegate = narrow();
+    for port in [PostgresPair::shared().primary.port(), tidegate.port()] {
+        let mut client = RawPostgres::login(Login::app(port, "app")).unwrap();
+        let asks = [
+            extended::parse("", "selec 1"),
+            message(b'Q', b"select 'passed over'\0"),
+            extended::sync(),
+            message(b'Q', b"select 1\0"),
+        ];
+        client.send_bytes(&asks.concat()).unwrap();
+        assert_eq!(tags(&client.read_answer().unwrap()), "E42601 ZI");
+        assert_eq!(tags(&client.read_answer().unwrap()), "T D CSELECT 1 ZI");
+    }
 }

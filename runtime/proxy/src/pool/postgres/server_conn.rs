@@ -128,8 +128,6 @@ pub(crate) struct ServerConn {
     closing: usize,
     /// The number of the last statement that was prepared on it.
     last_statement: u32,
-    /// Statements were prepared before the schema was changed so many times.
-    pub(crate) schema: u64,
     version: String,
     born: Instant,
     home: usize,
@@ -149,7 +147,6 @@ impl ServerConn {
             pending: BytesMut::new(),
             closing: 0,
             last_statement: 0,
-            schema: 0,
             born: Instant::now(),
             home: current_worker(),
         }

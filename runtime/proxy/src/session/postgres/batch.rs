@@ -102,7 +102,7 @@ impl Session {
             }
         }
         let bytes = steps.last().map_or(0, |step| step.start + step.framed());
-        let fails = steps.iter().any(|step| matches!(step.plan, Plan::Fail(_)));
+        let fails = steps.first().is_some_and(|step| matches!(step.plan, Plan::Fail(_)));
         if fails && !bound && self.status == TransactionStatus::Idle {
             self.drain().await?;
             self.fail(steps, bytes);
@@ -232,7 +232,7 @@ impl Session {
         let content = [text, &[0], types.unwrap_or_default()].concat();
         let answered = own.is_some();
         let statement = Arc::new(Statement {
-            content: Content::new(content.into(), 0, 0),
+            content: self.content(content),
             kind: asked.kind,
             digest: asked.digest,
             traces: asked.traces.clone(),
@@ -247,6 +247,16 @@ impl Session {
             return Ok(Plan::Own(out));
         }
         Ok(Plan::Parse(statement))
+    }
+
+    /// What servers know a statement by. Since the schema has changed, or among temporary tables, the
+    /// same text may be another statement.
+    fn content(&self, text: Vec<u8>) -> Content {
+        let upstream = self.listener.upstreams().get(self.default.upstream);
+        let server = upstream.and_then(|upstream| upstream.servers.first());
+        let schema = server.map_or(0, |server| server.schema());
+        let own = if self.pins.has_temporary_tables() { self.context.id } else { 0 };
+        Content::new(text.into(), own, schema)
     }
 
     fn plan_bind(
@@ -429,10 +439,13 @@ impl Session {
         Ok(())
     }
 
-    /// Something was sent to the server that is not followed by a `Sync` yet.
+    /// Something was sent to the server that is not followed by a `Sync` yet, or may still fail.
     fn is_sent_since_sync(&mut self, place: Place) -> bool {
         let held = self.leases.at(place);
-        held.is_some_and(|held| held.leased.connection().scanner.waits_for_sync())
+        held.is_some_and(|held| {
+            let scanner = &held.leased.connection().scanner;
+            scanner.waits_for_sync() || scanner.owed() > scanner.owed_by_us()
+        })
     }
 
     /// Prepares a statement for the client: the server is not asked again about what it knows.
@@ -566,7 +579,7 @@ fn fail(code: tidegate_postgres_wire::sqlstate::SqlState, message: String) -> Pl
     Plan::Fail(Box::new(ErrorResponse::new(Severity::Error, code, message)))
 }
 
-fn is_extended(tag: u8) -> bool {
+pub(super) fn is_extended(tag: u8) -> bool {
     matches!(
         tag,
         frontend::PARSE

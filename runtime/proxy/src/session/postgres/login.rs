@@ -110,7 +110,10 @@ pub(super) async fn login(
             listener.metrics().login(LoginResult::Ok);
             return Some(entered.into_session(listener, client));
         }
-        Ok(Came::ToCancel) => return None,
+        Ok(Came::ToCancel) => {
+            drop(timeout(farewell::LIMIT, client.shut_down()).await);
+            return None;
+        }
         // Who opens a connection and closes it again only wants to know whether somebody is there.
         Err(LoginFailure::Lost(error)) if error.kind() == io::ErrorKind::NotConnected => {
             return None;

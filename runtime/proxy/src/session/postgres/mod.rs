@@ -204,6 +204,8 @@ impl Session {
         if let Some(error) = farewell::of(end) {
             self.say_farewell(&error).await;
         }
+        self.send_the_last().await;
+        drop(tokio::time::timeout(farewell::LIMIT, self.client.shut_down()).await);
         match end {
             End::Quit | End::Stopped | End::Idle | End::Killed => {
                 debug!(session = self.context.id, "{end}");
@@ -232,6 +234,16 @@ impl Session {
         let limit = Instant::now() + farewell::LIMIT;
         // Whether it arrives changes nothing any more.
         drop(tokio::time::timeout_at(limit, self.client.send(&out)).await);
+    }
+
+    /// What a client has sent before it left, servers get as if it had not.
+    async fn send_the_last(&mut self) {
+        let out = std::mem::take(&mut self.pipe.to_server);
+        let held = self.active.and_then(|place| self.leases.at(place));
+        if let Some(held) = held.filter(|_| !out.is_empty()) {
+            let sent = held.leased.connection().conn.send(&out);
+            drop(tokio::time::timeout(farewell::LIMIT, sent).await);
+        }
     }
 
     /// Sends what waits for the client, and nothing else.

@@ -92,6 +92,14 @@ impl Pins {
         }
     }
 
+    pub(super) fn has_temporary_tables(&self) -> bool {
+        self.has(PinReason::TemporaryTable)
+    }
+
+    fn has(&self, reason: PinReason) -> bool {
+        self.lasting.contains(&reason) || self.named.iter().any(|(of, _)| *of == reason)
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

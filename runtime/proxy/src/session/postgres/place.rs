@@ -123,31 +123,20 @@ impl Session {
     }
 
     /// The session has said something elsewhere that this connection has not heard, or it has heard
-    /// what this session has not said; or it knows statements of another schema.
+    /// what this session has not said.
     fn is_behind(&mut self, place: Place) -> bool {
         let Some(held) = self.leases.at(place) else { return false };
-        let schema = held.leased.server().schema();
         let connection = held.leased.connection();
-        !connection.heard.is_same(&self.settings)
-            || connection.schema != schema
-            || !connection.shown.is_same(&self.told)
+        !connection.heard.is_same(&self.settings) || !connection.shown.is_same(&self.told)
     }
 
     /// Brings a connection to where the session is, and the client to what the connection says.
     async fn catch_up(&mut self, place: Place) -> Result<(), ServerLost> {
         let Some(held) = self.leases.at(place) else { return Ok(()) };
-        let schema = held.leased.server().schema();
         let address = held.leased.server().address.clone();
         let connection = held.leased.connection();
-        let missed = self.settings.missed_by(&connection.heard);
-        let outdated = connection.schema != schema && !connection.statements.is_empty();
-        let forget = outdated.then(|| "DEALLOCATE ALL".to_owned());
-        let text: Vec<String> = forget.into_iter().chain(missed).collect();
-        if !text.is_empty() {
-            if outdated {
-                connection.forget_statements();
-            }
-            match connection.query(&text.join("; ")).await? {
+        if let Some(missed) = self.settings.missed_by(&connection.heard) {
+            match connection.query(&missed).await? {
                 Ok(_) => {}
                 Err(refused) => {
                     held.dirty = true;
@@ -159,7 +148,6 @@ impl Session {
         let Some(held) = self.leases.at(place) else { return Ok(()) };
         let connection = held.leased.connection();
         connection.heard = self.settings.clone();
-        connection.schema = schema;
         for status in self.told.changed_to(&connection.shown) {
             status.encode(&mut self.pipe.to_client);
         }

@@ -12,6 +12,7 @@ use tidegate_postgres_wire::sqlstate::FEATURE_NOT_SUPPORTED;
 use tidegate_sql::Kind;
 use tidegate_wire::Violation;
 
+use super::batch::is_extended;
 use super::statement::Asked;
 use super::trace::Trace;
 use super::{End, Session, farewell, reply};
@@ -50,7 +51,8 @@ impl Session {
                     self.copy(header)?
                 }
                 frontend::TERMINATE => return Err(End::Quit),
-                _ => self.batch().await?,
+                tag if is_extended(tag) => self.batch().await?,
+                _ => return Err(Violation::Unexpected { what: "message of a client" }.into()),
             };
             if !taken {
                 return Ok(());

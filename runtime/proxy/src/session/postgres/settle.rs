@@ -219,11 +219,15 @@ impl Session {
     pub(super) async fn rest(&mut self, place: Place) -> Result<bool, End> {
         let Some(held) = self.leases.at(place) else { return Ok(true) };
         let connection = held.leased.connection();
-        if !connection.is_clean() || !self.pipe.to_server.is_empty() || self.pipe.upload > 0 {
+        let was_busy = self.owed.sent() > 0;
+        if !connection.scanner.is_idle() {
             return Ok(false);
         }
-        let was_busy = !self.owed.groups.is_empty() || self.owed.sent() > 0;
+        let is_clean = connection.is_clean();
         self.owes_nothing();
+        if !is_clean || !self.pipe.to_server.is_empty() || self.pipe.upload + self.pipe.rest > 0 {
+            return Ok(was_busy);
+        }
         if !self.is_transactional(place) || self.opaque || self.bonds.pin == Some(place) {
             return Ok(was_busy);
         }
@@ -274,24 +278,12 @@ impl Session {
         self.active = None;
         let rests = self.listed.rests();
         for mut held in self.leases.drain().collect::<Vec<_>>() {
-            let connection = held.leased.connection();
-            let key = connection.cancel_key.clone();
-            match connection.scanner.is_idle() {
-                _ if !rests => {}
-                true if held.used => held.leased.give_back_reset(),
-                true => held.leased.give_back(),
-                // Nobody wants to know any more what it does.
-                false => {
-                    if let Some(key) = key {
-                        let server = Arc::clone(held.leased.server());
-                        drop(held);
-                        tokio::spawn(async move {
-                            if let Err(error) = cancel(&server, &Victim(key)).await {
-                                debug!(server = %server.address, "cannot cancel: {error}");
-                            }
-                        });
-                    }
-                }
+            let is_idle = held.leased.connection().scanner.is_idle();
+            match (rests && is_idle, held.used) {
+                (true, true) => held.leased.give_back_reset(),
+                (true, false) => held.leased.give_back(),
+                // It is closed; what it has been sent, its server still carries out.
+                (false, _) => {}
             }
         }
     }

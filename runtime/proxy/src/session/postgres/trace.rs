@@ -235,6 +235,9 @@ fn key<'a>(words: &mut impl Iterator<Item = Token<'a>>) -> Option<Box<[u8]>> {
 /// Whether statements that are prepared may mean something else behind this one.
 fn changes_schema(text: &[u8], effects: Effects) -> bool {
     const VERBS: [&[u8]; 4] = [b"CREATE", b"ALTER", b"DROP", b"IMPORT"];
+    if effects.contains(Effects::TEMPORARY_TABLE) {
+        return false;
+    }
     VERBS.iter().any(|verb| starts_with(text, verb)) || effects.contains(Effects::INTO)
 }
 
