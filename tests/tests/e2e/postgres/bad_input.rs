@@ -268,11 +268,7 @@ fn what_refers_to_nothing_gets_the_errors_that_the_server_has_for_it() {
             ]),
             "1 E26000 ZI"
         );
-<<<<<<< HEAD
-        assert_eq!(ask(&[sync.clone()]), "ZI");
-=======
         assert_eq!(ask(std::slice::from_ref(&sync)), "ZI");
->>>>>>> harness
         // Data that nobody copies is dropped without a word.
         let stray = [message(b'd', b"x"), message(b'c', b""), message(b'f', b"no\0")].concat();
         assert_eq!(ask(&[stray, sync.clone()]), "ZI");

@@ -12,11 +12,7 @@ fn start(pool: &str) -> Tidegate {
     Tidegate::start(Setup::single(&PostgresPair::shared().primary).pool(pool))
 }
 
-<<<<<<< HEAD
-fn asleep(marker: &str) -> bool {
-=======
 fn is_busy(marker: &str) -> bool {
->>>>>>> harness
     let busy = format!(
         "select count(*) from pg_stat_activity where state = 'active' and query like '%{marker}%'
          and pid <> pg_backend_pid()"
@@ -24,17 +20,10 @@ fn is_busy(marker: &str) -> bool {
     PostgresPair::shared().primary.query(&busy).trim() == "1"
 }
 
-<<<<<<< HEAD
-fn sleep(client: &mut RawPostgres, marker: &str) {
-    let statement = format!("select pg_sleep(61) /* {marker} */\0");
-    client.send(b'Q', statement.as_bytes()).unwrap();
-    wait_for("a statement that runs", || asleep(marker).then_some(()));
-=======
 fn occupy(client: &mut RawPostgres, marker: &str) {
     let statement = format!("select pg_sleep(61) /* {marker} */\0");
     client.send(b'Q', statement.as_bytes()).unwrap();
     wait_for("a statement that runs", || is_busy(marker).then_some(()));
->>>>>>> harness
 }
 
 fn only_the_right_session(pool: &str, name: &str) {
@@ -43,22 +32,14 @@ fn only_the_right_session(pool: &str, name: &str) {
     let mut sleepers = Vec::new();
     for number in 0..3 {
         let mut client = RawPostgres::login(login).unwrap();
-<<<<<<< HEAD
-        sleep(&mut client, &format!("{name} {number}"));
-=======
         occupy(&mut client, &format!("{name} {number}"));
->>>>>>> harness
         sleepers.push(client);
     }
     for (number, client) in sleepers.iter_mut().enumerate() {
         assert_eq!(cancel(tidegate.port(), &client.key).unwrap(), b"");
         assert_eq!(tags(&client.read_answer().unwrap()), "T E57014 ZI");
         for later in number + 1..3 {
-<<<<<<< HEAD
-            assert!(asleep(&format!("{name} {later}")), "another was cancelled, too");
-=======
             assert!(is_busy(&format!("{name} {later}")), "another was cancelled, too");
->>>>>>> harness
         }
         assert_eq!(tags(&client.query("select 1").unwrap()), "T D CSELECT 1 ZI");
     }
@@ -106,20 +87,12 @@ fn a_cancellation_of_an_idle_or_ended_session_does_nothing() {
     let old = ended.key.clone();
     drop(ended);
     let mut sleeper = RawPostgres::login(login).unwrap();
-<<<<<<< HEAD
-    sleep(&mut sleeper, "not idle");
-=======
     occupy(&mut sleeper, "not idle");
->>>>>>> harness
     // Both have had the connection that the sleeper has now.
     for key in [&idle.key, &old, &idle.key] {
         cancel(tidegate.port(), key).unwrap();
     }
-<<<<<<< HEAD
-    assert!(asleep("not idle"));
-=======
     assert!(is_busy("not idle"));
->>>>>>> harness
     cancel(tidegate.port(), &sleeper.key).unwrap();
     assert_eq!(tags(&sleeper.read_answer().unwrap()), "T E57014 ZI");
     assert_eq!(tags(&idle.query("select 1").unwrap()), "T D CSELECT 1 ZI");
@@ -136,11 +109,7 @@ fn a_cancellation_ends_a_copy_and_a_wait_for_a_lock() {
     assert_eq!(tags(&holder.query("begin; lock table t").unwrap()), "CBEGIN CLOCK TABLE ZT");
     let mut waiter = RawPostgres::login(login).unwrap();
     waiter.send(b'Q', b"insert into t values (1) /* waits */\0").unwrap();
-<<<<<<< HEAD
-    wait_for("somebody who waits", || asleep("waits").then_some(()));
-=======
     wait_for("somebody who waits", || is_busy("waits").then_some(()));
->>>>>>> harness
     cancel(tidegate.port(), &waiter.key).unwrap();
     assert_eq!(tags(&waiter.read_answer().unwrap()), "E57014 ZI");
     assert_eq!(tags(&holder.query("commit").unwrap()), "CCOMMIT ZI");
