@@ -190,6 +190,10 @@ impl Pipeline {
         self.owed.len() >= OWED_MAX
     }
 
+    pub(super) fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
     /// The server has got something that a `Sync` has to follow.
     pub(super) fn waits_for_sync(&self) -> bool {
         self.sent || self.skipping

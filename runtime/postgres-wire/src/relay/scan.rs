@@ -209,6 +209,18 @@ impl Scanner {
         self.remaining == 0 && self.pipeline.is_empty() && !self.pipeline.is_unsynced()
     }
 
+    /// The server waits for the data of a COPY.
+    #[must_use]
+    pub fn waits_for_data(&self) -> bool {
+        self.pipeline.waits_for_data()
+    }
+
+    /// Behind an error, the server passes over everything up to a `Sync`, which was not sent yet.
+    #[must_use]
+    pub fn is_skipping(&self) -> bool {
+        self.pipeline.is_skipping()
+    }
+
     /// Something was sent to the server since the last `Sync`: what is ours to answer is not.
     #[must_use]
     pub fn waits_for_sync(&self) -> bool {

@@ -6,6 +6,7 @@
 
 mod cancel;
 mod dial;
+mod leased;
 mod lsn;
 mod report;
 mod server_conn;

@@ -12,8 +12,11 @@ const BYTES_MAX: usize = 64 << 10;
 /// Keyed by chance: clients choose what is hashed.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// What is set before anything else: it undoes the other.
-const FIRST: &str = "session_authorization";
+/// Who the session acts for. The first forgets the second.
+const WHO: [&str; 2] = ["session_authorization", "role"];
+
+/// What changes nothing about how a statement is understood.
+const APPLICATION_NAME: &str = "application_name";
 
 /// They are as many as they may be.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub(crate) struct Settings(Option<Arc<Said>>);
 struct Said {
     statements: BTreeMap<Box<str>, Arc<str>>,
     fingerprint: u64,
+    shape: u64,
 }
 
 impl Settings {
@@ -36,8 +40,19 @@ impl Settings {
         self.0.as_ref().map_or(0, |said| said.fingerprint)
     }
 
+    /// As [`Self::fingerprint`], of what may change how a statement is understood.
+    pub(crate) fn shape(&self) -> u64 {
+        self.0.as_ref().map_or(0, |said| said.shape)
+    }
+
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.fingerprint() == other.fingerprint()
+    }
+
+    /// Whether this name is set.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        self.0.as_ref().is_some_and(|said| said.statements.contains_key(&*name))
     }
 
     /// Notes a statement that sets this name.
@@ -67,7 +82,7 @@ impl Settings {
     pub(crate) fn reset_all(&mut self) {
         if let Some(said) = &mut self.0 {
             let said = Arc::make_mut(said);
-            said.statements.retain(|name, _| matches!(&**name, FIRST | "role"));
+            said.statements.retain(|name, _| WHO.contains(&&**name));
             said.summarise();
         }
     }
@@ -97,39 +112,49 @@ impl Settings {
         let of = |settings: &'_ Self| settings.0.as_ref().map(|said| said.statements.clone());
         let (wanted, heard) = (of(self), of(heard));
         let (wanted, heard) = (wanted.as_ref().unwrap_or(&none), heard.as_ref().unwrap_or(&none));
-        let gone = heard.keys().filter(|name| !wanted.contains_key(*name));
-        let resets = gone.map(|name| (name, format!("RESET {}", quoted(name))));
+        // What is set is set as who has logged in, and then the session is whoever it wants to be.
+        let is_who = |name: &&Box<str>| WHO.contains(&&***name);
+        let changes_who = heard.keys().chain(wanted.keys()).any(|name| is_who(&name));
+        let mut all: Vec<String> = Vec::new();
+        if changes_who {
+            all.push("RESET SESSION AUTHORIZATION".to_owned());
+            all.push("RESET ROLE".to_owned());
+        }
+        let gone = heard.keys().filter(|name| !wanted.contains_key(*name) && !is_who(name));
+        all.extend(gone.map(|name| format!("RESET {}", quoted(name))));
         let news = wanted.iter().filter(|(name, statement)| heard.get(*name) != Some(*statement));
-        let sets = news.map(|(name, statement)| (name, statement.to_string()));
-        let mut all: Vec<_> = resets.chain(sets).collect();
-        all.sort_by_key(|(name, _)| ***name != *FIRST);
-        let all: Vec<String> = all.into_iter().map(|(_, statement)| statement).collect();
+        all.extend(
+            news.filter(|(name, _)| !is_who(name)).map(|(_, statement)| statement.to_string()),
+        );
+        all.extend(WHO.iter().filter_map(|name| wanted.get(*name)).map(|said| said.to_string()));
         Some(all.join("; "))
     }
 }
 
 impl Said {
     fn summarise(&mut self) {
-        let all = self.statements.iter();
-        self.fingerprint = all.fold(0, |sum, entry| sum ^ HASHER.hash_one(entry));
+        let hash = |entry: (&Box<str>, &Arc<str>)| HASHER.hash_one(entry);
+        self.fingerprint = self.statements.iter().map(hash).fold(0, |sum, hash| sum ^ hash);
+        let name = self.statements.get_key_value(APPLICATION_NAME);
+        self.shape = self.fingerprint ^ name.map_or(0, hash);
     }
 }
 
 /// A name as `RESET` takes it: one or more words with points between them.
 fn quoted(name: &str) -> String {
-    match name {
-        FIRST => "SESSION AUTHORIZATION".to_owned(),
-        name => {
-            let parts: Vec<String> =
-                name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
-            parts.join(".")
-        }
-    }
+    let part = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
+    name.split('.').map(part).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Settings {
+        fn statements(&self) -> impl Iterator<Item = &str> {
+            self.0.iter().flat_map(|said| said.statements.values()).map(|said| &**said)
+        }
+    }
 
     fn settings(entries: &[(&str, &str)]) -> Settings {
         let mut settings = Settings::default();
@@ -153,14 +178,35 @@ mod tests {
     }
 
     #[test]
-    fn who_the_user_is_comes_first() {
-        let wanted = settings(&[("role", "SET ROLE x"), (FIRST, "SET SESSION AUTHORIZATION y")]);
+    fn who_the_session_acts_for_comes_last() {
+        let wanted = settings(&[
+            ("role", "SET ROLE x"),
+            ("session_authorization", "SET SESSION AUTHORIZATION y"),
+            ("session_replication_role", "SET session_replication_role = z"),
+        ]);
         let missed = wanted.missed_by(&Settings::default()).unwrap();
-        assert_eq!(missed, "SET SESSION AUTHORIZATION y; SET ROLE x");
+        assert_eq!(
+            missed,
+            "RESET SESSION AUTHORIZATION; RESET ROLE; SET session_replication_role = z; \
+             SET SESSION AUTHORIZATION y; SET ROLE x"
+        );
+        let back = Settings::default().missed_by(&wanted).unwrap();
+        assert_eq!(
+            back,
+            "RESET SESSION AUTHORIZATION; RESET ROLE; RESET \"session_replication_role\""
+        );
         let mut reset = wanted.clone();
         reset.set("a", "SET a = 1").unwrap();
         reset.reset_all();
-        assert!(reset.is_same(&wanted));
+        assert!(reset.statements().eq(["SET ROLE x", "SET SESSION AUTHORIZATION y"]));
+    }
+
+    #[test]
+    fn the_name_of_an_application_shapes_nothing() {
+        let named = settings(&[("application_name", "SET application_name = 'a'")]);
+        assert_eq!(named.shape(), 0);
+        let both = settings(&[("application_name", "SET application_name = 'b'"), ("a", "SET")]);
+        assert_eq!(both.shape(), settings(&[("a", "SET")]).shape());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! needed there, under a name of ours, so that sessions share what is the same.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{BufMut as _, BytesMut};
 use tidegate_hook::{Answer as Decided, Member, OutcomeKind, StatementTraits, Target};
@@ -14,7 +15,7 @@ use tidegate_postgres_wire::message::{
 };
 use tidegate_postgres_wire::relay::{Answer, Request};
 use tidegate_postgres_wire::sqlstate::{DUPLICATE_PREPARED_STATEMENT, PROGRAM_LIMIT_EXCEEDED};
-use tidegate_sql::Kind;
+use tidegate_sql::{Dialect, Kind, TokenKind, tokens};
 use tidegate_wire::Violation;
 
 use super::prepared::Statement;
@@ -25,6 +26,15 @@ use crate::conn::Inbox;
 use crate::pool::Content;
 use crate::pool::postgres::statement_name;
 use crate::route::Place;
+
+/// Numbers statements that must not be shared, far from the numbers of schemas.
+static MOMENTS: AtomicU64 = AtomicU64::new(1 << 63);
+
+/// A statement to prepare is held whole, because it may have to be prepared again elsewhere.
+const PARSE_MAX: usize = 4 << 20;
+
+/// More portals than this are not followed.
+const PORTALS_MAX: usize = 256;
 
 /// A message of a batch, in the client's inbox.
 #[derive(Debug)]
@@ -56,8 +66,9 @@ enum Plan {
     Fail(Box<ErrorResponse>),
 }
 
-/// A portal of this batch.
-struct Portal {
+/// A portal that was bound.
+#[derive(Debug)]
+pub(super) struct Portal {
     name: Box<[u8]>,
     asked: Option<Asked>,
     /// A plugin answers in the place of the server, in these formats.
@@ -92,6 +103,12 @@ impl Session {
     pub(super) async fn batch(&mut self) -> Result<bool, End> {
         let bound = self.bound().is_some();
         let Some(Batch { mut steps, .. }) = self.cut(bound)? else { return Ok(false) };
+        if let [Step { tag: frontend::FLUSH, .. }] = steps.as_slice()
+            && !self.is_unsynced()
+        {
+            self.client.inbox.consume(HEADER_LEN);
+            return Ok(true);
+        }
         let inbox = std::mem::take(&mut self.client.inbox);
         let planned = self.plan(&inbox, &mut steps);
         self.client.inbox = inbox;
@@ -158,7 +175,9 @@ impl Session {
             let Header { tag, len } = header;
             let here = self.client.inbox.len() - at - HEADER_LEN;
             let held = len.min(here);
-            if held < len && held < HELD_MAX {
+            // What is prepared is kept whole.
+            let enough = if tag == frontend::PARSE { PARSE_MAX } else { HELD_MAX };
+            if held < len && held < enough {
                 break;
             }
             batch.complete = matches!(tag, frontend::SYNC | frontend::FLUSH);
@@ -182,25 +201,39 @@ impl Session {
             }
             return Ok(None);
         }
-        let (mut wished, mut portals) = (None, Vec::new());
+        let mut wished = None;
+        let mut portals = std::mem::take(&mut self.portals);
+        let planned = self.plan_steps(inbox, steps, &mut wished, &mut portals);
+        self.portals = portals;
+        planned?;
+        Ok(wished.flatten())
+    }
+
+    fn plan_steps(
+        &mut self,
+        inbox: &Inbox,
+        steps: &mut [Step],
+        wished: &mut Option<Option<Target>>,
+        portals: &mut Vec<Portal>,
+    ) -> Result<(), End> {
         for step in steps.iter_mut() {
             let payload = step.payload(inbox);
             let whole = step.is_whole();
             step.plan = match step.tag {
-                frontend::PARSE if whole => self.plan_parse(payload, &mut wished)?,
+                frontend::PARSE if whole => self.plan_parse(payload, wished)?,
                 frontend::PARSE => Plan::Fail(Box::new(ErrorResponse::new(
                     Severity::Error,
                     PROGRAM_LIMIT_EXCEEDED,
-                    format!("tidegate: a statement to prepare may have {HELD_MAX} bytes"),
+                    format!("tidegate: a statement to prepare may have {PARSE_MAX} bytes"),
                 ))),
-                frontend::BIND => self.plan_bind(payload, whole, &mut wished, &mut portals)?,
-                frontend::DESCRIBE => self.plan_describe(payload, &portals)?,
-                frontend::EXECUTE => plan_execute(payload, &mut portals)?,
+                frontend::BIND => self.plan_bind(payload, whole, wished, portals)?,
+                frontend::DESCRIBE => self.plan_describe(payload, portals)?,
+                frontend::EXECUTE => plan_execute(payload, portals)?,
                 frontend::CLOSE => self.plan_close(payload)?,
                 _ => Plan::Pass,
             };
         }
-        Ok(wished.flatten())
+        Ok(())
     }
 
     fn plan_parse(
@@ -218,7 +251,8 @@ impl Session {
             let message = "this session has too many prepared statements; close some";
             return Ok(fail(PROGRAM_LIMIT_EXCEEDED, message.to_owned()));
         }
-        let asked = self.ask(parse.statement, StatementTraits::PREPARED);
+        let mut asked = self.ask(parse.statement, StatementTraits::PREPARED);
+        self.deallocates_here(&mut asked);
         self.combine(wished, &asked);
         let own = match &asked.verdict.answer {
             Some(Decided::Reject(rejection)) => {
@@ -255,8 +289,16 @@ impl Session {
         let upstream = self.listener.upstreams().get(self.default.upstream);
         let server = upstream.and_then(|upstream| upstream.servers.first());
         let schema = server.map_or(0, |server| server.schema());
-        let own = if self.pins.has_temporary_tables() { self.context.id } else { 0 };
-        Content::new(text.into(), own, schema)
+        let mut shape = self.settings.shape();
+        if self.pins.has_temporary_tables() {
+            shape ^= self.context.id.rotate_left(32);
+        }
+        // A moment is read when a statement is parsed, and must be the one of this very Parse.
+        let copy = match has_moment(&text) {
+            true => MOMENTS.fetch_add(1, Ordering::Relaxed),
+            false => schema,
+        };
+        Content::new(text.into(), shape, copy)
     }
 
     fn plan_bind(
@@ -268,6 +310,7 @@ impl Session {
     ) -> Result<Plan, Violation> {
         let bind = Bind::decode_head(payload)?;
         let Some(statement) = self.prepared.get(bind.statement).cloned() else {
+            portals.retain(|portal| *portal.name != *bind.portal);
             portals.push(Portal { name: bind.portal.into(), asked: None, own: None });
             return Ok(Plan::Pass);
         };
@@ -301,6 +344,9 @@ impl Session {
             None => None,
         };
         let is_own = own.is_some();
+        if portals.len() >= PORTALS_MAX {
+            portals.remove(0);
+        }
         portals.retain(|portal| *portal.name != *bind.portal);
         portals.push(Portal { name: bind.portal.into(), asked: Some(asked), own });
         if is_own {
@@ -369,9 +415,12 @@ impl Session {
                     self.pipe.rest = step.len - step.held;
                 }
                 Plan::Parse(statement) => {
-                    self.send_parse(place, &statement)?;
                     let name = Parse::decode(payload)?.name;
-                    self.unconfirmed(name, &statement);
+                    match self.send_parse(place, &statement)? {
+                        true => self.unconfirmed(name, &statement),
+                        // The server passes over it.
+                        false => self.prepared.forget(&statement),
+                    }
                 }
                 Plan::Bind(statement) => {
                     let bind = Bind::decode_head(payload)?;
@@ -391,12 +440,13 @@ impl Session {
                 }
                 Plan::Execute(asked) => {
                     self.pass_step(place, request, inbox, start, framed)?;
-                    self.owed.begin(*asked);
+                    self.begin(place, *asked)?;
                 }
                 Plan::Own(answer) => {
                     if let Some(request) = request {
                         self.answer_in_turn(place, request, answer)?;
                     }
+                    self.owed.passed_over = step.len - step.held;
                 }
                 Plan::Fail(error) => {
                     // It fails at the server too, so that a transaction ends as it should.
@@ -405,6 +455,7 @@ impl Session {
                     write_parse(&mut self.pipe.to_server, b"", &content);
                     self.expect(place, Request::Parse, Answer::Forward)?;
                     self.substitute(*error);
+                    self.owed.passed_over = step.len - step.held;
                 }
             }
         }
@@ -449,7 +500,7 @@ impl Session {
     }
 
     /// Prepares a statement for the client: the server is not asked again about what it knows.
-    fn send_parse(&mut self, place: Place, statement: &Arc<Statement>) -> Result<(), Violation> {
+    fn send_parse(&mut self, place: Place, statement: &Arc<Statement>) -> Result<bool, Violation> {
         if self.is_known(place, statement) {
             let mut out = BytesMut::new();
             reply::parse_complete(&mut out);
@@ -469,8 +520,11 @@ impl Session {
         place: Place,
         statement: &Arc<Statement>,
         answer: Answer,
-    ) -> Result<(), Violation> {
-        let Some(held) = self.leases.at(place) else { return Ok(()) };
+    ) -> Result<bool, Violation> {
+        if self.is_passed_over() {
+            return Ok(false);
+        }
+        let Some(held) = self.leases.at(place) else { return Ok(false) };
         let max = held.leased.server().statements;
         let connection = held.leased.connection();
         let id = connection.next_statement();
@@ -479,9 +533,9 @@ impl Session {
         self.send_pending(place)?;
         let name = statement_name(id);
         write_parse(&mut self.pipe.to_server, name.as_bytes(), &statement.content.text);
-        self.expect(place, Request::Parse, answer)?;
+        let is_owed = self.expect(place, Request::Parse, answer)?;
         self.taught(statement);
-        Ok(())
+        Ok(is_owed)
     }
 
     /// The name that a statement has at the server, which is told of it if it has to be.
@@ -590,6 +644,18 @@ pub(super) fn is_extended(tag: u8) -> bool {
             | frontend::SYNC
             | frontend::FLUSH
     )
+}
+
+/// Whether a text holds a string that stands for the moment at which it is read: `'now'`, `'today'`.
+fn has_moment(text: &[u8]) -> bool {
+    const MOMENTS: [&[u8]; 4] = [b"now", b"today", b"tomorrow", b"yesterday"];
+    let has = |string: &[u8], word: &[u8]| {
+        string.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+    };
+    text.contains(&b'\'')
+        && tokens(text, Dialect::Postgres)
+            .filter(|token| token.kind == TokenKind::String)
+            .any(|token| MOMENTS.iter().any(|word| has(token.bytes, word)))
 }
 
 /// Writes a `Parse`, of what stands behind the name.

@@ -172,6 +172,10 @@ impl Entered {
             pins: Pins::default(),
             status: TransactionStatus::Idle,
             written: None,
+            portals: Vec::new(),
+            pinned: Vec::new(),
+            unpinned: Vec::new(),
+            client_left: false,
         };
         if !session.told.has_standard_strings() {
             // Texts cannot be read here that escape by backslashes.
@@ -461,25 +465,18 @@ async fn welcome(
         warn!(listener = listener.name(), user = %identity.user, "no server for a login: {error}");
         told(farewell::lease(&error, Severity::Fatal), LoginResult::ProxyError)
     })?;
-    let connection = leased.connection();
-    if let Some(missed) = initial.missed_by(&connection.heard) {
-        let heard = connection.query(&missed).await;
-        let lost = |why: String| {
-            let error = farewell::server_lost(
-                Severity::Fatal,
-                "a server",
-                &why,
-                "Nothing was carried out.",
-            );
-            told(error, LoginResult::ProxyError)
-        };
-        match heard {
-            Ok(Ok(_)) => connection.heard = initial.clone(),
-            Ok(Err(error)) => return Err(told(error, LoginResult::ProxyError)),
-            Err(error) => return Err(lost(error.to_string())),
+    match leased.bring(initial).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(told(error, LoginResult::ProxyError)),
+        Err(why) => {
+            let address = leased.server().address.to_string();
+            let why = why.to_string();
+            let consequence = "Nothing was carried out.";
+            let error = farewell::server_lost(Severity::Fatal, &address, &why, consequence);
+            return Err(told(error, LoginResult::ProxyError));
         }
     }
-    let told = connection.shown.clone();
+    let told = leased.connection().shown.clone();
     if is_replication {
         return Ok((Some(leased), told));
     }

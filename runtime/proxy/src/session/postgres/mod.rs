@@ -110,6 +110,13 @@ pub(crate) struct Session {
     /// Of the last `ReadyForQuery` that the client was sent.
     status: TransactionStatus,
     written: Option<place::Written>,
+    /// Portals that were bound, and not executed yet, by statements of this transaction.
+    portals: Vec<batch::Portal>,
+    /// What this transaction has pinned, and what it has given up, unless it is undone.
+    pinned: Vec<pins::Pin>,
+    unpinned: Vec<pins::Pin>,
+    /// The client has said all that it will.
+    client_left: bool,
 }
 
 /// Serves one client from its first byte to its last; `counted` is dropped then.
@@ -144,6 +151,9 @@ impl Session {
         if self.follow().await? {
             return Ok(());
         }
+        if self.client_left && (!self.is_busy() || self.is_unsynced()) {
+            return Err(End::Quit);
+        }
         self.wait(Some(stop)).await
     }
 
@@ -151,9 +161,11 @@ impl Session {
     async fn wait(&mut self, stop: Option<&Stop>) -> Result<(), End> {
         let busy = self.is_busy();
         let deadline = self.owed.deadline();
-        let Self { pipe, client, leases, active, listed, .. } = self;
+        let Self { pipe, client, leases, active, listed, client_left, .. } = self;
         let mut server = active.and_then(|place| leases.at(place));
         let reads_client = stop.is_some()
+            && !*client_left
+            && pipe.to_server.len() <= requests::BACKLOG_MAX
             && server.as_mut().is_none_or(|held| !held.leased.connection().scanner.is_full());
         let moving = std::future::poll_fn(|cx| {
             let server = server.as_mut().map(|held| &mut held.leased.connection().conn);
@@ -191,7 +203,11 @@ impl Session {
 
     async fn broken(&mut self, broken: Broken) -> Result<(), End> {
         match broken {
-            Broken::ClientClosed if self.client.inbox.is_empty() => Err(End::Quit),
+            // It may have sent its last request, and still wait for the answer.
+            Broken::ClientClosed if self.client.inbox.is_empty() => {
+                self.client_left = true;
+                Ok(())
+            }
             Broken::ClientClosed => Err(End::ClientLost(io::ErrorKind::UnexpectedEof.into())),
             Broken::Client(error) => Err(End::ClientLost(error)),
             Broken::Server(error) => self.lost(&error.to_string()).await,

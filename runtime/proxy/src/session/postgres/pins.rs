@@ -36,6 +36,11 @@ impl Pin {
         }
     }
 
+    /// It comes and goes with the transaction.
+    pub(super) fn is_transactional(&self) -> bool {
+        matches!(self, Self::TemporaryTable(_) | Self::Listen(_) | Self::Cursor(_))
+    }
+
     fn name(&self) -> Option<&[u8]> {
         match self {
             Self::TemporaryTable(name)

@@ -10,6 +10,9 @@ use bytes::{Buf, BytesMut};
 
 use crate::conn::Conn;
 
+/// More than this does not wait for a client.
+const WAITING_MAX: usize = 64 << 10;
+
 /// What is on its way between a client and a server.
 #[derive(Debug, Default)]
 pub(super) struct Pipe {
@@ -83,7 +86,12 @@ impl Pipe {
         let Some(server) = server else {
             return self.poll_alone(cx, client, reads_client);
         };
+        let waited = !self.to_server.is_empty();
         if self.poll_to_server(cx, client, server).is_ready() {
+            return Poll::Ready(Ok(Moved::Client));
+        }
+        // Who does not read on because of it can go on.
+        if waited && self.to_server.is_empty() && !reads_client {
             return Poll::Ready(Ok(Moved::Client));
         }
         match self.poll_to_client(cx, client, Some(server)) {
@@ -92,7 +100,7 @@ impl Pipe {
             _ => {}
         }
         // A client that does not take what is there is not sent more.
-        if self.forward == 0
+        if (self.held || self.forward == 0 && self.to_client.len() < WAITING_MAX)
             && let Poll::Ready(filled) = server.poll_fill(cx)
         {
             return Poll::Ready(match filled {

@@ -2,13 +2,15 @@
 
 use tidegate_config::ReadAfterWrite;
 use tidegate_hook::{Member, Target};
+use tidegate_postgres_wire::message::ErrorResponse;
+use tidegate_postgres_wire::upstream::LoginError;
 use tracing::{debug, warn};
 
 use super::Session;
 use super::leases::Held;
 use super::statement::is_change;
 use crate::pool::ServerLost;
-use crate::pool::postgres::{Borrower, LeaseError, Leased, Lsn, Victim};
+use crate::pool::postgres::{Borrower, DialError, LeaseError, Leased, Lsn};
 use crate::protocol::Position as _;
 use crate::route::{Place, Route, route};
 
@@ -41,11 +43,15 @@ impl Session {
         bond.filter(|place| self.leases.at(*place).is_some())
     }
 
-    /// Where something was sent that a `Sync` has to follow.
+    /// Where something was sent that a `Sync`, or the data of a COPY, has to follow.
     fn unsynced(&mut self) -> Option<Place> {
         let place = self.active?;
-        let held = self.leases.at(place)?;
-        held.leased.connection().scanner.is_unsynced().then_some(place)
+        let scanner = &self.leases.at(place)?.leased.connection().scanner;
+        (scanner.is_unsynced() || scanner.waits_for_data()).then_some(place)
+    }
+
+    pub(super) fn is_unsynced(&mut self) -> bool {
+        self.unsynced().is_some()
     }
 
     /// The connection that requests go to, which has heard what the session has said. One that is lost
@@ -68,7 +74,16 @@ impl Session {
             if !self.is_behind(place) {
                 return Ok(place);
             }
-            let Err(lost) = Box::pin(self.catch_up(place)).await else { return Ok(place) };
+            let lost = match Box::pin(self.catch_up(place)).await {
+                Ok(Ok(())) => return Ok(place),
+                Ok(Err(refused)) => {
+                    warn!(session = self.context.id, "a setting was refused: {refused}");
+                    let server = self.drop_at(place);
+                    let source = DialError::Login(LoginError::Refused(refused));
+                    return Err(LeaseError::Dial { server, source });
+                }
+                Err(lost) => lost,
+            };
             let server = self.drop_at(place);
             tries -= 1;
             if tries == 0 {
@@ -102,13 +117,9 @@ impl Session {
     }
 
     /// Takes a connection for the session.
-    pub(super) fn hold(&mut self, mut leased: Leased) -> Place {
-        let key = leased.connection().cancel_key.clone();
+    pub(super) fn hold(&mut self, leased: Leased) -> Place {
         let held = Held::new(leased);
         let place = held.place;
-        if let Some(key) = key {
-            self.listed.runs(place, Victim(key));
-        }
         self.leases.add(held);
         place
     }
@@ -130,29 +141,19 @@ impl Session {
         !connection.heard.is_same(&self.settings) || !connection.shown.is_same(&self.told)
     }
 
-    /// Brings a connection to where the session is, and the client to what the connection says.
-    async fn catch_up(&mut self, place: Place) -> Result<(), ServerLost> {
-        let Some(held) = self.leases.at(place) else { return Ok(()) };
-        let address = held.leased.server().address.clone();
-        let connection = held.leased.connection();
-        if let Some(missed) = self.settings.missed_by(&connection.heard) {
-            match connection.query(&missed).await? {
-                Ok(_) => {}
-                Err(refused) => {
-                    held.dirty = true;
-                    let session = self.context.id;
-                    warn!(session, server = %address, "a setting was refused there: {refused}");
-                }
-            }
+    /// Brings a connection to where the session is, and the client to what the connection says. The
+    /// inner error is the server's, to one of the session's settings.
+    async fn catch_up(&mut self, place: Place) -> Result<Result<(), ErrorResponse>, ServerLost> {
+        let Some(held) = self.leases.at(place) else { return Ok(Ok(())) };
+        if let Err(refused) = held.leased.bring(&self.settings).await? {
+            return Ok(Err(refused));
         }
-        let Some(held) = self.leases.at(place) else { return Ok(()) };
         let connection = held.leased.connection();
-        connection.heard = self.settings.clone();
         for status in self.told.changed_to(&connection.shown) {
             status.encode(&mut self.pipe.to_client);
         }
         self.told = connection.shown.clone();
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Takes note of statements that may have changed something.

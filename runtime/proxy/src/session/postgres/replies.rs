@@ -14,10 +14,17 @@ use super::prepared::Statement;
 use super::statement::Asked;
 use super::{Answers, End, Session};
 use crate::pool::Content;
+use crate::pool::postgres::Victim;
 use crate::route::Place;
 
 /// What a server says of a plan whose result is another one since it was made.
 const FEATURE_NOT_SUPPORTED: SqlState = SqlState(*b"0A000");
+
+/// So many statements are not confirmed one by one.
+const UNCONFIRMED_MANY: usize = 64;
+
+/// So many statements can have one `Sync`.
+const GROUP_MAX: usize = 1 << 16;
 
 /// More than this of a reply is not kept back.
 const HELD_MAX: usize = 16 << 10;
@@ -98,11 +105,20 @@ impl Owed {
     }
 
     /// A statement is carried out, which may take so long.
-    pub(super) fn begin(&mut self, asked: Asked) {
+    ///
+    /// # Errors
+    /// A violation if there are more than makes sense before a `Sync`.
+    pub(super) fn begin(&mut self, asked: Asked) -> Result<(), Violation> {
         if let Some(limit) = asked.verdict.timeout {
             self.deadline = Some(Instant::now() + limit);
         }
-        self.group().asked.push(asked);
+        let group = self.group();
+        if group.asked.len() >= GROUP_MAX {
+            let (len, max) = (group.asked.len() as u64, GROUP_MAX as u64);
+            return Err(Violation::TooLong { what: "batch of statements", len, max });
+        }
+        group.asked.push(asked);
+        Ok(())
     }
 }
 
@@ -122,8 +138,26 @@ impl Session {
         scanner.expect(request, answer)?;
         let is_owed = scanner.owed() > before;
         self.owed.sent += u64::from(is_owed);
-        self.active = Some(place);
+        self.talk_to(place);
         Ok(is_owed)
+    }
+
+    /// From now on it is this connection that is talked to.
+    pub(super) fn talk_to(&mut self, place: Place) {
+        if self.active == Some(place) {
+            return;
+        }
+        self.active = Some(place);
+        let held = self.leases.at(place);
+        if let Some(key) = held.and_then(|held| held.leased.connection().cancel_key.clone()) {
+            self.listed.runs(place, Victim(key));
+        }
+    }
+
+    /// The server passes over what it is sent, up to a `Sync`.
+    pub(super) fn is_passed_over(&mut self) -> bool {
+        let held = self.active.and_then(|place| self.leases.at(place));
+        held.is_some_and(|held| held.leased.connection().scanner.is_skipping())
     }
 
     /// As [`Self::expect`], of what is answered here.
@@ -132,11 +166,12 @@ impl Session {
         place: Place,
         request: Request,
         answer: BytesMut,
-    ) -> Result<(), Violation> {
-        if self.expect(place, request, Answer::Ours)? {
+    ) -> Result<bool, Violation> {
+        let is_owed = self.expect(place, request, Answer::Ours)?;
+        if is_owed {
             self.owed.answers.push_back(answer);
         }
-        Ok(())
+        Ok(is_owed)
     }
 
     /// The request that was sent last prepares this statement for the client.
@@ -187,15 +222,19 @@ impl Session {
             match scan.reached {
                 Reached::More => {
                     self.let_go();
+                    self.confirm_many(place);
                     return Ok(false);
                 }
                 Reached::Drop(count) => {
                     self.pipe.stage(&mut connection.conn);
                     connection.conn.inbox.consume(count);
                 }
-                Reached::Ours(_) => {
+                Reached::Ours(request) => {
                     self.pipe.stage(&mut connection.conn);
                     connection.scanner.answered();
+                    if request == Request::Sync {
+                        self.owed.groups.pop_front();
+                    }
                     if let Some(answer) = self.owed.answers.pop_front() {
                         self.pipe.to_client.extend_from_slice(&answer);
                     }
@@ -208,6 +247,11 @@ impl Session {
                 }
                 Reached::CopyIn | Reached::CopyBoth => self.pipe.held = false,
                 Reached::Ready => self.settle(place),
+                Reached::Answered if self.is_unsynced() => {
+                    self.pipe.held = false;
+                    self.confirm_many(place);
+                    return Ok(false);
+                }
                 Reached::Answered => return Box::pin(self.rest(place)).await,
             }
         }
@@ -259,6 +303,13 @@ impl Session {
             error.encode(&mut self.pipe.to_client);
         }
         false
+    }
+
+    /// As [`Self::confirm`], where there are enough of them.
+    fn confirm_many(&mut self, place: Place) {
+        if self.owed.unconfirmed.len() >= UNCONFIRMED_MANY {
+            self.confirm(place);
+        }
     }
 
     /// All statements that were prepared up to here are known to be.

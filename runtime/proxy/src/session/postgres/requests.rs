@@ -23,7 +23,7 @@ use crate::route::Place;
 pub(super) const HELD_MAX: usize = 64 << 10;
 
 /// A client that sends faster than its server takes is not read further.
-const BACKLOG_MAX: usize = 256 << 10;
+pub(super) const BACKLOG_MAX: usize = 256 << 10;
 
 impl Session {
     /// Takes the requests that have come, as far as they have come whole.
@@ -43,6 +43,13 @@ impl Session {
             let taken = match header.tag {
                 _ if self.owed.skipping && header.tag != frontend::TERMINATE => {
                     self.skip(header);
+                    true
+                }
+                frontend::SYNC | frontend::TERMINATE if self.is_passed_over() => {
+                    self.batch_or_end(header).await?
+                }
+                _ if self.is_passed_over() => {
+                    self.drop_message(header);
                     true
                 }
                 frontend::QUERY => Box::pin(self.query(header)).await?,
@@ -86,6 +93,13 @@ impl Session {
         held.is_some_and(|held| held.leased.connection().scanner.is_full())
     }
 
+    async fn batch_or_end(&mut self, header: Header) -> Result<bool, End> {
+        match header.tag {
+            frontend::TERMINATE => Err(End::Quit),
+            _ => self.batch().await,
+        }
+    }
+
     /// Passes over what the client sends behind an error of ours, up to its `Sync`.
     fn skip(&mut self, header: Header) {
         self.owed.passed_over = HEADER_LEN + header.len;
@@ -120,7 +134,8 @@ impl Session {
             }
         });
         self.client.inbox = inbox;
-        let asked = asked?;
+        let mut asked = asked?;
+        self.deallocates_here(&mut asked);
         self.prepared.remove(b"");
         self.hold_back(&asked).await;
         if let Some(answer) = &asked.verdict.answer {
@@ -153,9 +168,32 @@ impl Session {
             }
             None => self.pass(header, held),
         }
-        self.owed.begin(asked);
+        self.begin(place, asked)?;
         self.owed.group().closed = true;
         Ok(true)
+    }
+
+    /// A statement is carried out. What changes the schema does so for what is prepared behind it.
+    pub(super) fn begin(&mut self, place: Place, asked: Asked) -> Result<(), Violation> {
+        if asked.traces.contains(&Trace::Schema)
+            && let Some(held) = self.leases.at(place)
+        {
+            held.leased.server().schema_changed();
+        }
+        self.owed.begin(asked)
+    }
+
+    /// A statement that was prepared by the protocol has another name at the server: what gives it up is
+    /// answered here.
+    pub(super) fn deallocates_here(&mut self, asked: &mut Asked) {
+        if let [Trace::Deallocate(Some(name))] = &*asked.traces
+            && self.prepared.remove(name).is_some()
+        {
+            let info = "DEALLOCATE".to_owned();
+            let done = tidegate_hook::Reply::Done { affected: 0, last_insert_id: 0, info };
+            asked.verdict.answer = Some(Reply::Reply(done));
+            asked.traces = super::trace::Traces::default();
+        }
     }
 
     fn mirror_query(&self, asked: &Asked, header: Header) {
@@ -188,7 +226,7 @@ impl Session {
         self.send_pending(place)?;
         self.expect(place, Request::FunctionCall, Answer::Forward)?;
         self.pass(header, held);
-        self.owed.begin(asked);
+        self.begin(place, asked)?;
         self.owed.group().closed = true;
         Ok(true)
     }
@@ -228,23 +266,20 @@ impl Session {
             return Ok(Ok(place));
         }
         self.drain().await?;
+        // What was answered may have bound the session.
         let placed = self.place(wished).await;
         if let Ok(place) = placed {
-            self.active = Some(place);
+            self.talk_to(place);
         }
         Ok(placed)
     }
 
     /// Waits until everything that was sent has been answered.
     pub(super) async fn drain(&mut self) -> Result<(), End> {
-        while self.active.is_some() && (self.owed.sent() > 0 || !self.pipe.is_empty()) {
-            if self.follow().await? {
-                continue;
+        while self.active.is_some() && self.is_busy() && self.bound().is_none() {
+            if !self.follow().await? && self.is_busy() {
+                Box::pin(self.wait(None)).await?;
             }
-            if self.owed.sent() == 0 && self.pipe.is_empty() {
-                break;
-            }
-            Box::pin(self.wait(None)).await?;
         }
         Ok(())
     }
@@ -326,7 +361,7 @@ impl Session {
                 query(&mut self.pipe.to_server, REFUSED);
                 self.expect(place, Request::Query, Answer::Forward)?;
                 self.substitute(error);
-                self.owed.begin(asked);
+                self.begin(place, asked)?;
                 self.owed.group().closed = true;
                 return Ok(());
             }

@@ -28,7 +28,8 @@ const LEFT: &str = "SELECT pg_my_temp_schema() <> 0 AND EXISTS (SELECT FROM pg_c
      EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()), \
      EXISTS (SELECT FROM pg_listening_channels()), \
      EXISTS (SELECT FROM pg_cursors WHERE is_holdable), \
-     EXISTS (SELECT FROM pg_prepared_statements WHERE from_sql)";
+     EXISTS (SELECT FROM pg_prepared_statements WHERE from_sql), \
+     (SELECT coalesce(string_agg(name, ','), '') FROM pg_settings WHERE source = 'session')";
 
 impl Session {
     /// Takes note of a `ReadyForQuery`.
@@ -66,16 +67,29 @@ impl Session {
             };
             self.finish(asked, Some(place), outcome, summary.error, rows);
         }
-        if status == TransactionStatus::Idle {
-            let undone = before == TransactionStatus::Failed
-                || before == TransactionStatus::Open
-                    && asked.iter().any(|asked| asked.kind == Kind::Rollback);
-            self.end_transaction(place, undone);
+        let has = |kind| asked.iter().any(|asked| asked.kind == kind);
+        let undone = before == TransactionStatus::Failed
+            || before == TransactionStatus::Open
+                && (has(Kind::Rollback) || has(Kind::Commit) && summary.error.is_some());
+        match status {
+            TransactionStatus::Idle => self.end_transaction(place, undone),
+            // One that is chained to another begins where that has ended.
+            TransactionStatus::Open if has(Kind::Rollback) || has(Kind::Commit) => {
+                self.end_transaction(place, has(Kind::Rollback));
+                self.before = Some(self.settings.clone());
+            }
+            _ => {}
         }
     }
 
     /// What was set in a transaction that is undone is as it was before.
     fn end_transaction(&mut self, place: Place, undone: bool) {
+        self.portals.clear();
+        let (pinned, unpinned) =
+            (std::mem::take(&mut self.pinned), std::mem::take(&mut self.unpinned));
+        for pin in if undone { pinned } else { unpinned } {
+            self.unpin(place, &pin);
+        }
         let before = self.before.take();
         if let Some(before) = before.filter(|_| undone) {
             self.settings = before;
@@ -98,6 +112,9 @@ impl Session {
                 match self.settings.set(name, &said) {
                     Ok(()) => self.heard(place),
                     Err(_) => self.pin(place, &Pin::SessionVariable),
+                }
+                if &**name == "search_path" && statement.to_ascii_lowercase().contains("pg_temp") {
+                    self.pin(place, &Pin::TemporaryTable(None));
                 }
                 // Texts cannot be read here that escape by backslashes.
                 if &**name == STRINGS && !self.told.has_standard_strings() {
@@ -126,7 +143,15 @@ impl Session {
                 self.prepared.remove(name);
                 self.unpin(place, &Pin::PreparedStatement(Some(name.clone())));
             }
-            Trace::Pin(pin) => self.pin(place, pin),
+            Trace::Pin(pin) => {
+                if pin.is_transactional() && self.bonds.transaction.is_some() {
+                    self.pinned.push(pin.clone());
+                }
+                self.pin(place, pin);
+            }
+            Trace::Unpin(pin) if pin.is_transactional() && self.bonds.transaction.is_some() => {
+                self.unpinned.push(pin.clone());
+            }
             Trace::Unpin(pin) => self.unpin(place, pin),
             Trace::Schema => {
                 if let Some(held) = self.leases.at(place) {
@@ -171,6 +196,8 @@ impl Session {
     fn discard(&mut self, place: Place) {
         self.prepared.clear();
         self.pins.clear();
+        self.pinned.clear();
+        self.unpinned.clear();
         self.bonds.pin = None;
         self.settings = Settings::default();
         self.heard(place);
@@ -185,6 +212,10 @@ impl Session {
     fn soil(&mut self, place: Place, traces: &[Trace]) {
         if let Some(held) = self.leases.at(place) {
             held.dirty = true;
+        }
+        // Of several statements, some may have been carried out, and made to stay.
+        if traces.len() > 1 && traces.iter().any(|trace| matches!(trace, Trace::Set { .. })) {
+            self.pin(place, &Pin::SessionVariable);
         }
         // A lock is held also by a statement that fails behind it.
         for trace in traces {
@@ -249,7 +280,13 @@ impl Session {
         let Some(held) = self.leases.at(place) else { return false };
         held.unseen = false;
         let left = match held.leased.connection().query(LEFT).await {
-            Ok(Ok(rows)) => rows.iter().flatten().any(|cell| cell.as_deref() == Some(b"t")),
+            Ok(Ok(rows)) => {
+                let cells = rows.first().map_or(&[][..], |row| row);
+                let (settings, others) = cells.split_last().unwrap_or((&None, &[]));
+                let names = settings.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+                others.iter().any(|cell| cell.as_deref() == Some(b"t"))
+                    || names.split(',').any(|name| !name.is_empty() && !self.settings.has(name))
+            }
             Ok(Err(_)) => true,
             Err(_) => {
                 self.drop_at(place);

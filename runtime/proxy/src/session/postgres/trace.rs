@@ -88,6 +88,11 @@ fn trace(text: &[u8], left: &mut Vec<Trace>) {
     if let Some(object) = object(text) {
         objects(object, left);
     }
+    // What the view shows is set by changing it.
+    let names_view = |token: Token<'_>| token.bytes.eq_ignore_ascii_case(b"pg_settings");
+    if effects.contains(Effects::WRITES) && code(text).any(names_view) {
+        left.push(Trace::Pin(Pin::SessionVariable));
+    }
     if starts_with(text, b"ROLLBACK") || starts_with(text, b"ABORT") {
         left.push(Trace::RollsBack);
     }
