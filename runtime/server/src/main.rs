@@ -14,7 +14,7 @@ use tidegate_config::Config;
 
 use crate::exit::Exit;
 
-/// A programmable proxy for MySQL and MariaDB.
+/// A programmable proxy for MySQL, MariaDB and PostgreSQL.
 ///
 /// It authenticates clients, keeps connections to your servers, and asks the plugins that you drop
 /// into a directory where each session and each statement goes.
