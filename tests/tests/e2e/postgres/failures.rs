@@ -106,6 +106,10 @@ async fn a_connection_that_an_administrator_ends_is_replaced() {
     for _ in 0..10 {
         assert_eq!(value::<i32>(&client, "select 1").await, 1);
         assert_ne!(server.query(end_all).trim(), "0");
+        wait_for("the connections to be gone", || {
+            let left = "select count(*) from pg_stat_activity where usename = 'app'";
+            (server.query(left).trim() == "0").then_some(())
+        });
         assert_eq!(value::<i32>(&client, "select 2").await, 2);
     }
 }

@@ -175,7 +175,7 @@ impl Entered {
             portals: Vec::new(),
             pinned: Vec::new(),
             unpinned: Vec::new(),
-            client_left: false,
+            client_left: None,
         };
         if !session.told.has_standard_strings() {
             // Texts cannot be read here that escape by backslashes.

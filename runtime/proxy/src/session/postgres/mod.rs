@@ -116,7 +116,8 @@ pub(crate) struct Session {
     pinned: Vec<pins::Pin>,
     unpinned: Vec<pins::Pin>,
     /// The client has said all that it will.
-    client_left: bool,
+    /// It is given so long to take the answers.
+    client_left: Option<Instant>,
 }
 
 /// Serves one client from its first byte to its last; `counted` is dropped then.
@@ -151,8 +152,12 @@ impl Session {
         if self.follow().await? {
             return Ok(());
         }
-        if self.client_left && (!self.is_busy() || self.is_unsynced()) {
-            return Err(End::Quit);
+        if let Some(limit) = self.client_left {
+            if !self.is_busy() || self.is_unsynced() {
+                return Err(End::Quit);
+            }
+            let waited = Box::pin(tokio::time::timeout_at(limit, self.wait(None))).await;
+            return waited.unwrap_or(Err(End::Quit));
         }
         self.wait(Some(stop)).await
     }
@@ -164,7 +169,7 @@ impl Session {
         let Self { pipe, client, leases, active, listed, client_left, .. } = self;
         let mut server = active.and_then(|place| leases.at(place));
         let reads_client = stop.is_some()
-            && !*client_left
+            && client_left.is_none()
             && pipe.to_server.len() <= requests::BACKLOG_MAX
             && server.as_mut().is_none_or(|held| !held.leased.connection().scanner.is_full());
         let moving = std::future::poll_fn(|cx| {
@@ -205,7 +210,7 @@ impl Session {
         match broken {
             // It may have sent its last request, and still wait for the answer.
             Broken::ClientClosed if self.client.inbox.is_empty() => {
-                self.client_left = true;
+                self.client_left = Some(Instant::now() + farewell::LIMIT);
                 Ok(())
             }
             Broken::ClientClosed => Err(End::ClientLost(io::ErrorKind::UnexpectedEof.into())),
@@ -221,6 +226,9 @@ impl Session {
             self.say_farewell(&error).await;
         }
         self.send_the_last().await;
+        if self.is_in_vain() {
+            self.end_in_vain();
+        }
         drop(tokio::time::timeout(farewell::LIMIT, self.client.shut_down()).await);
         match end {
             End::Quit | End::Stopped | End::Idle | End::Killed => {

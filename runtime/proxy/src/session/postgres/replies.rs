@@ -275,9 +275,10 @@ impl Session {
         if error == READ_ONLY_SQL_TRANSACTION && self.pipe.held && self.owed.retry.is_some() {
             return true;
         }
-        // The server says goodbye, which is no news for a session that needs nothing of it.
-        if owed == 0 && self.bonds.pin.is_none() && self.bonds.transaction.is_none() && !self.opaque
-        {
+        // The server says goodbye, and the session goes on: it is told what that means for it, if
+        // anything, when the connection is closed.
+        let is_bound = self.bonds.pin.is_some() || self.bonds.transaction.is_some() || self.opaque;
+        if !is_bound && (owed == 0 || error.0.starts_with(b"57P0")) {
             held.leased.connection().scanner.drop_error();
             return false;
         }

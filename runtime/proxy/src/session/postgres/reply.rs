@@ -71,8 +71,11 @@ pub(super) fn done(out: &mut BytesMut, command: &str) {
 
 /// What a plugin has rejected a statement with.
 pub(super) fn rejection(rejection: &Rejection, severity: Severity) -> ErrorResponse {
-    let code = rejection.sqlstate.as_bytes().try_into();
-    let code = code.map_or(INSUFFICIENT_PRIVILEGE, SqlState);
+    let code = match rejection.sqlstate.as_bytes() {
+        // What stands for any error with MySQL.
+        b"HY000" => INTERNAL_ERROR,
+        code => code.try_into().map_or(INSUFFICIENT_PRIVILEGE, SqlState),
+    };
     ErrorResponse::new(severity, code, &rejection.message)
 }
 

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use super::leases::Held;
 use super::pins::Pin;
 use super::replies::Group;
-use super::statement::is_change;
+use super::statement::{Asked, is_change};
 use super::trace::Trace;
 use super::{End, Session, farewell};
 use crate::pool::ServerLost;
@@ -67,7 +67,11 @@ impl Session {
             };
             self.finish(asked, Some(place), outcome, summary.error, rows);
         }
-        let has = |kind| asked.iter().any(|asked| asked.kind == kind);
+        let rolls_back = |asked: &Asked| asked.traces.contains(&Trace::RollsBack);
+        let has = |kind| match kind {
+            Kind::Rollback => asked.iter().any(rolls_back),
+            kind => asked.iter().any(|asked| asked.kind == kind),
+        };
         let undone = before == TransactionStatus::Failed
             || before == TransactionStatus::Open
                 && (has(Kind::Rollback) || has(Kind::Commit) && summary.error.is_some());
@@ -158,14 +162,14 @@ impl Session {
                     held.leased.server().schema_changed();
                 }
             }
-            // To a savepoint: what was set in this transaction is perhaps not.
-            Trace::RollsBack => {
+            // What was set in this transaction is perhaps not.
+            Trace::RollsBackTo => {
                 let changed = |before: &Settings| !before.is_same(&self.settings);
                 if self.bonds.transaction.is_some() && self.before.as_ref().is_some_and(changed) {
                     self.pin(place, &Pin::SessionVariable);
                 }
             }
-            Trace::AsksSequence => {}
+            Trace::AsksSequence | Trace::Begins | Trace::RollsBack => {}
             Trace::Unseen => {
                 if let Some(held) = self.leases.at(place) {
                     held.unseen = true;
@@ -323,6 +327,29 @@ impl Session {
                 (false, _) => {}
             }
         }
+    }
+
+    /// What runs can never be made to stay, as nobody is there any more who could say so.
+    pub(super) fn is_in_vain(&self) -> bool {
+        let begins = |asked: &Asked| asked.traces.contains(&Trace::Begins);
+        self.status != TransactionStatus::Idle
+            || self.owed.groups.iter().flat_map(|group| &group.asked).any(begins)
+    }
+
+    /// Ends what the session has left behind.
+    pub(super) fn end_in_vain(&mut self) {
+        let held = self.active.and_then(|place| self.leases.at(place));
+        let Some(held) = held else { return };
+        if held.leased.connection().scanner.is_idle() {
+            return;
+        }
+        let server = Arc::clone(held.leased.server());
+        let Some(key) = held.leased.connection().cancel_key.clone() else { return };
+        tokio::spawn(async move {
+            if let Err(error) = cancel(&server, &Victim(key)).await {
+                debug!(server = %server.address, "cannot cancel: {error}");
+            }
+        });
     }
 
     pub(super) fn is_transactional(&self, place: Place) -> bool {

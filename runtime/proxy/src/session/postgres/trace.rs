@@ -31,8 +31,12 @@ pub(super) enum Trace {
     Unpin(Pin),
     /// What statements mean that were prepared before may be something else now.
     Schema,
-    /// `ROLLBACK`, also to a savepoint: what was set before is perhaps not.
+    /// A transaction begins, perhaps.
+    Begins,
+    /// What was set in the transaction is not.
     RollsBack,
+    /// To a savepoint: what was set before is perhaps not.
+    RollsBackTo,
     /// `currval`, `lastval`: it asks what only the connection knows that a sequence was used on. Leaves
     /// nothing.
     AsksSequence,
@@ -67,11 +71,6 @@ pub(super) fn traces(text: &[u8], kind: Kind, whole: bool) -> Traces {
             }
         }
     }
-    // What is set among statements of which some are undone may be set or not.
-    let sets = |trace: &Trace| matches!(trace, Trace::Set { .. } | Trace::Reset { .. });
-    if left.contains(&Trace::RollsBack) && left.iter().any(sets) {
-        left.push(Trace::Pin(Pin::SessionVariable));
-    }
     // Code that nobody looks into is run by these.
     if kind == Kind::Call && !left.contains(&Trace::Unseen) {
         left.push(Trace::Unseen);
@@ -94,7 +93,13 @@ fn trace(text: &[u8], left: &mut Vec<Trace>) {
         left.push(Trace::Pin(Pin::SessionVariable));
     }
     if starts_with(text, b"ROLLBACK") || starts_with(text, b"ABORT") {
-        left.push(Trace::RollsBack);
+        match tidegate_sql::analyze(text, Dialect::Postgres).kind {
+            Kind::Rollback => undo(left),
+            _ => left.push(Trace::RollsBackTo),
+        }
+    }
+    if starts_with(text, b"BEGIN") || starts_with(text, b"START") {
+        left.push(Trace::Begins);
     }
     if effects.contains(Effects::NAMED_LOCK) {
         locks(text, left);
@@ -124,6 +129,19 @@ fn trace(text: &[u8], left: &mut Vec<Trace>) {
     if changes_schema(text, effects) {
         left.push(Trace::Schema);
     }
+}
+
+/// What was set since the transaction began is not.
+fn undo(left: &mut Vec<Trace>) {
+    let begun = left.iter().rposition(|trace| *trace == Trace::Begins);
+    let mut at = begun.unwrap_or_default();
+    while let Some(trace) = left.get(at) {
+        match trace {
+            Trace::Set { .. } | Trace::Reset { .. } | Trace::ResetAll => drop(left.remove(at)),
+            _ => at += 1,
+        }
+    }
+    left.push(Trace::RollsBack);
 }
 
 fn settings(text: &[u8], left: &mut Vec<Trace>) {
@@ -272,7 +290,6 @@ mod tests {
         for text in [
             "SELECT * FROM t WHERE id = $1",
             "INSERT INTO t VALUES (1)",
-            "BEGIN",
             "COMMIT",
             "SET LOCAL work_mem = '1MB'",
             "SELECT count(*), lower(a) FROM t",
@@ -304,9 +321,11 @@ mod tests {
 
     #[test]
     fn what_is_set_and_perhaps_undone_is_not_said_again() {
-        let found = left("BEGIN; SET x.y = 1; ROLLBACK");
-        assert!(found.contains(&Trace::Pin(Pin::SessionVariable)), "{found:?}");
-        assert_eq!(left("ROLLBACK TO a"), [Trace::RollsBack]);
+        assert_eq!(left("BEGIN; SET x.y = 1; ROLLBACK"), [Trace::Begins, Trace::RollsBack]);
+        let found = left("SET a.b = 0; BEGIN; SET x.y = 1; ROLLBACK; SET c.d = 2");
+        let sets = found.iter().filter(|trace| matches!(trace, Trace::Set { .. })).count();
+        assert_eq!(sets, 2, "{found:?}");
+        assert_eq!(left("ROLLBACK TO a"), [Trace::RollsBackTo]);
     }
 
     #[test]
