@@ -8,7 +8,7 @@ use crate::name;
 use crate::process::Admin;
 use crate::table::{Seen, Table, all, hint};
 use crate::upstream::{Outline, PROTOCOLS, Protocol};
-use crate::users::{self, AuthMethod, User};
+use crate::users::{self, AuthMethod, User, UserSecret};
 use crate::value::Value;
 
 /// Drivers read the greeting's version into small buffers, in bytes.
@@ -139,6 +139,7 @@ pub(crate) fn read(
     let tls = table.optional("tls", tls);
     let auth = table
         .required("auth", |value| value.table(|auth_table| auth(auth_table, upstream, protocol)));
+    certificates_are_asked_for(table, auth.as_ref(), tls.as_ref());
     let plugins = table.optional("plugins", plugins);
     let query_log = table.optional("query_log", query_log);
     let own = own(table, protocol);
@@ -157,6 +158,20 @@ pub(crate) fn read(
         idle_timeout: limits.idle_timeout,
         max_packet: limits.max_packet,
     })
+}
+
+/// Users who are known by their certificates can come in only where clients show them.
+fn certificates_are_asked_for(table: &Table<'_>, auth: Option<&Auth>, tls: Option<&ClientTls>) {
+    let (Some(Auth::Users(users) | Auth::File { users, .. }), has_authority) =
+        (auth, tls.is_some_and(|tls| tls.client_ca.is_some()))
+    else {
+        return;
+    };
+    let by_certificate = |user: &&User| matches!(user.secret, UserSecret::Certificate { .. });
+    if let Some(user) = users.iter().find(by_certificate).filter(|_| !has_authority) {
+        let why = format!("the certificate of `{}` needs `tls.client_ca`", user.name);
+        table.fail::<()>("auth", why);
+    }
 }
 
 /// What only listeners of this protocol have.

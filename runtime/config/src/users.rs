@@ -27,6 +27,11 @@ pub enum UserSecret {
     Verifier(Secret),
     /// Nothing: the servers are asked about the password.
     Servers,
+    /// That its certificate says who it is; of PostgreSQL only.
+    Certificate {
+        /// What servers are told, where they ask for it.
+        password: Option<Secret>,
+    },
 }
 
 /// An authentication method.
@@ -77,13 +82,40 @@ fn user(table: &mut Table<'_>, seen: &mut Seen, protocol: Option<Protocol>) -> O
     if password.is_none() && method.is_some() {
         return table.fail("method", "goes with a `password`");
     }
+    let check = check.map(|value| checker(&value, protocol));
     let secret = match (password, verifier, check) {
         (Some(password), None, None) => with_password(&password, method),
         (None, Some(verifier), None) => verifier_of(&verifier, protocol).map(UserSecret::Verifier),
-        (None, None, Some(check)) => check.choice(&[("servers", ())]).map(|()| UserSecret::Servers),
+        (None, None, Some(Some(Checker::Servers))) => Some(UserSecret::Servers),
+        (password, None, Some(Some(Checker::Certificate))) => with_certificate(password),
+        // What is wrong with it is said.
+        (_, _, Some(None)) => None,
         _ => table.fail("password", "give one of `password`, `verifier` and `check`"),
     };
     Some(User { name: name?, secret: secret? })
+}
+
+/// What checks a user of whom no password is held.
+#[derive(Clone, Copy)]
+enum Checker {
+    Servers,
+    Certificate,
+}
+
+fn checker(value: &Value<'_>, protocol: Option<Protocol>) -> Option<Checker> {
+    let servers = ("servers", Checker::Servers);
+    match protocol {
+        Some(Protocol::Mysql) => value.choice(&[servers]),
+        _ => value.choice(&[servers, ("certificate", Checker::Certificate)]),
+    }
+}
+
+fn with_certificate(password: Option<Value<'_>>) -> Option<UserSecret> {
+    let password = match password {
+        Some(password) => Some(secret::read(&password)?),
+        None => None,
+    };
+    Some(UserSecret::Certificate { password })
 }
 
 fn with_password(password: &Value<'_>, method: Option<AuthMethod>) -> Option<UserSecret> {

@@ -98,6 +98,9 @@ pub struct Session {
     pub status: TransactionStatus,
     /// Whether it is encrypted.
     pub tls: bool,
+    /// The server has asked for a proof. Else it lets everybody in who comes from where we are, or
+    /// our certificate has proved enough.
+    pub has_asked: bool,
 }
 
 impl Dial {

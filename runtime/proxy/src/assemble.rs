@@ -1,12 +1,13 @@
 //! Listeners and upstreams, put together as the configuration says.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_config::{self as config, ClientTlsMode, Config, ListenerProtocol, UpstreamProtocol};
 use tidegate_hook::{Hooks, ListenerId, Member, Target, Targets};
 use tidegate_telemetry::{QueryLog, Telemetry};
 
-use crate::auth::{mysql, postgres};
+use crate::auth::{UsersError, mysql, postgres};
 use crate::listener::{Listener, Parts, Shared};
 use crate::managed::{Front, Group};
 use crate::pool::Upstream;
@@ -62,7 +63,8 @@ pub(crate) fn assemble(
             }
             ListenerProtocol::Postgres(own) => {
                 context.listener(id, listener, own, &postgres, |upstream| {
-                    Ok(postgres::Verifiers::new(listener, own, upstream))
+                    postgres::Verifiers::new(listener, own, upstream)
+                        .map_err(|source| bad_users(listener, source))
                 })?
             }
         });
@@ -155,6 +157,14 @@ fn mysql_options(
     let keys = ServerKeys::new(rsa)
         .map_err(|source| StartError::UpstreamKeys { upstream: upstream.name.clone(), source })?;
     Ok(mysql_pool::Options::new(upstream, keys))
+}
+
+fn bad_users(listener: &config::Listener, source: UsersError) -> StartError {
+    let path = match &listener.auth {
+        config::Auth::File { path, .. } | config::Auth::UserList { path } => path.clone(),
+        config::Auth::Server { .. } | config::Auth::Users(_) => PathBuf::new(),
+    };
+    StartError::Users { listener: listener.name.clone(), path, source }
 }
 
 /// Clients may come without TLS, and no key was given.

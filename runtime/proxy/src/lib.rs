@@ -23,6 +23,7 @@ mod tls;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use auth::UsersError;
 pub use proxy::{Proxy, StartError};
 pub use rsa::RsaError;
 pub use tls::TlsError;

@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use tracing::{error, info};
 
 use crate::assemble::{Assembled, assemble};
+use crate::auth::UsersError;
 use crate::listen::{bind, check_free};
 use crate::managed::{Front, Group};
 use crate::rsa::{RsaError, SharedKey};
@@ -41,6 +42,8 @@ pub enum StartError {
     UpstreamKeys { upstream: String, source: RsaError },
     #[error("listener {listener:?}: rsa_key: {source}")]
     ListenerKey { listener: String, source: RsaError },
+    #[error("listener {listener:?}: auth.file {}: {source}", .path.display())]
+    Users { listener: String, path: PathBuf, source: UsersError },
     #[error("listener {listener:?}: there is no upstream {upstream:?}")]
     NoUpstream { listener: String, upstream: String },
     #[error("listener {listener:?}: cannot listen on {address}: {source}")]

@@ -92,6 +92,25 @@ fn what_only_postgres_has() {
 }
 
 #[test]
+fn users_who_show_certificates() {
+    let place = Place::new();
+    let tls = "{ certificate = 'tidegate.pem', key = 'tidegate.key', client_ca = 'clients.pem' }";
+    let text = with_listener(&format!("tls = {tls}")).replace("\"mysql\"", "\"postgres\"");
+    let at = text.find("auth = {").unwrap();
+    let end = at + text[at..].find('\n').unwrap();
+    let users = "[{ name = 'a', check = 'certificate' }, \
+                 { name = 'b', check = 'certificate', password = 'x' }]";
+    let auth = format!("auth = {{ source = 'config', users = {users} }}");
+    let text = format!("{}{auth}{}", &text[..at], &text[end..]);
+    let Auth::Users(users) = place.parse(&text).unwrap().listeners.remove(0).auth else {
+        panic!("users")
+    };
+    assert_eq!(users[0].secret, UserSecret::Certificate { password: None });
+    let password = Some(Secret::new("x".to_owned()));
+    assert_eq!(users[1].secret, UserSecret::Certificate { password });
+}
+
+#[test]
 fn compression_can_be_switched_off() {
     let config = Place::new().parse(&with_listener("compression = []")).unwrap();
     assert_eq!(mysql(&config.listeners[0]).compression, []);

@@ -559,6 +559,32 @@ fn what_belongs_to_another_protocol() {
 }
 
 #[test]
+fn users_of_postgres() {
+    let user = |user: &str| {
+        let text = with_auth(&format!("{{ source = 'config', users = [{user}] }}"));
+        text.replace("\"mysql\"", "\"postgres\"")
+    };
+    refused(
+        &user("{ name = 'a', check = 'certificate' }"),
+        &["13:8: listener.auth: the certificate of `a` needs `tls.client_ca`"],
+    );
+    refused(
+        &user("{ name = 'a', check = 'ldap' }"),
+        &[
+            "13:60: listener.auth.users.check: `ldap` is unknown; known are `servers`, `certificate`",
+        ],
+    );
+    refused(
+        &user("{ name = 'a', verifier = 'md5', check = 'certificate' }"),
+        &["13:38: listener.auth.users.password: give one of `password`, `verifier` and `check`"],
+    );
+    refused(
+        &user("{ name = 'a', check = 'certificate' }").replace("\"postgres\"", "\"mysql\""),
+        &["13:60: listener.auth.users.check: `certificate` is unknown; known are `servers`"],
+    );
+}
+
+#[test]
 fn files_that_cannot_be_read() {
     let place = Place::new();
     let path = place.path().join("nowhere.toml");

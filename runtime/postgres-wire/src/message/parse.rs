@@ -17,6 +17,12 @@ pub struct Parse<'a> {
 }
 
 impl<'a> Parse<'a> {
+    /// A statement without a name, of whose parameters the server finds out the types.
+    #[must_use]
+    pub fn untyped(statement: &'a [u8]) -> Self {
+        Self { name: b"", statement, types: b"" }
+    }
+
     /// # Errors
     /// A violation if it is cut short, or its number of types is not true.
     pub fn decode(payload: &'a [u8]) -> Result<Self, Violation> {
@@ -73,6 +79,12 @@ mod tests {
         let parse = Parse::decode(b"\0SELECT $1\0\0\x01\0\0\0\x17").unwrap();
         let renamed = payload(|out| parse.named(b"tidegate_7").encode(out));
         assert_eq!(renamed, b"tidegate_7\0SELECT $1\0\0\x01\0\0\0\x17");
+    }
+
+    #[test]
+    fn types_may_be_left_to_the_server() {
+        let bytes = payload(|out| Parse::untyped(b"SELECT $1").encode(out));
+        assert_eq!(bytes, b"\0SELECT $1\0\0\0");
     }
 
     #[test]

@@ -64,6 +64,7 @@ impl ExpectVerdict {
             parameters: Parameters::default(),
             status: TransactionStatus::Idle,
             tls: end_point.is_some(),
+            has_asked: false,
         };
         let Dial { user, credential, nonce, .. } = dial;
         let end_point = end_point.filter(|hash| !hash.is_empty());
@@ -102,6 +103,7 @@ impl ExpectVerdict {
             }
             (tag::backend::AUTHENTICATION, _) => {
                 let request = Authentication::decode(&payload)?;
+                self.login.session.has_asked |= request != Authentication::Ok;
                 self.stage = self.login.answer(self.stage, &request, out)?;
             }
             _ => {

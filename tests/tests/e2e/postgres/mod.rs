@@ -1,5 +1,7 @@
 //! With PostgreSQL behind the proxy.
 
+mod auth;
+mod auth_certificates;
 mod bad_input;
 mod cancellation;
 mod clients;

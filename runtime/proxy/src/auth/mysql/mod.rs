@@ -2,8 +2,6 @@
 
 mod account;
 mod certificate;
-mod decoys;
-mod file;
 mod host;
 mod learned;
 mod rules;
@@ -12,22 +10,29 @@ mod server;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use tidegate_config::{Auth, AuthMethod, Listener, MysqlListener, User, UserSecret};
+use tidegate_config::{
+    Auth, AuthMethod, Errors, Listener, MysqlListener, Protocol, User, UserSecret, load_users,
+};
 use tidegate_mysql_wire::auth::{Credential, Flow, Method, UnusableVerifier, Verifier};
 use tidegate_mysql_wire::downstream::DecoyKey;
 use tidegate_mysql_wire::packet::ErrPacket;
 
-use self::decoys::Decoys;
-use self::file::UsersFile;
 use self::learned::Learned;
 use self::server::ServerUsers;
-use crate::pool::mysql::{DialError, Identity, Upstream};
+use super::ask;
+use super::decoys;
+use super::watched_file::WatchedFile;
+use crate::pool::mysql::{Identity, LoginError, Mysql, Upstream};
 use crate::rsa::SharedKey;
 
 pub(crate) use self::rules::Rules;
-pub(crate) use server::Unavailable;
+
+type Decoys = decoys::Decoys<Flow>;
+pub(crate) type NotTaken = super::NotTaken<Mysql>;
+pub(crate) type Unavailable = ask::Unavailable<Mysql>;
 
 /// What servers say of a password that is wrong: 1045, and 1698 where none was given.
 const DENIED: [u16; 2] = [1045, 1698];
@@ -43,7 +48,7 @@ pub(crate) struct Verifiers {
 
 enum Source {
     Users(Users),
-    File(UsersFile),
+    File(WatchedFile<Users>),
     Server(Box<ServerUsers>),
 }
 
@@ -53,16 +58,6 @@ pub(crate) struct Found {
     /// For a user that does not exist, one that denies every password.
     pub(crate) verifier: Verifier,
     pub(crate) rules: Rules,
-}
-
-/// Why a server did not take a password.
-#[derive(Debug)]
-pub(crate) enum NotTaken {
-    /// It is wrong, or there is no such user.
-    Denied,
-    /// The server has something else against it, or could not be asked.
-    Failed(DialError),
-    NoServer,
 }
 
 impl Verifiers {
@@ -77,7 +72,7 @@ impl Verifiers {
         let source = match &listener.auth {
             Auth::Users(users) => Source::Users(Users::new(users.clone(), &decoys)),
             Auth::File { path, users } => {
-                Source::File(UsersFile::new(path, users.clone(), &decoys))
+                Source::File(WatchedFile::new(path, Users::new(users.clone(), &decoys)))
             }
             // What only PostgreSQL has is refused by the configuration.
             Auth::Server { .. } | Auth::UserList { .. } => {
@@ -103,7 +98,10 @@ impl Verifiers {
     ) -> Result<Found, Unavailable> {
         let found = match &self.source {
             Source::Users(users) => users.find(user, &self.decoys),
-            Source::File(file) => file.find(user, &self.decoys),
+            Source::File(file) => {
+                self.recheck(file);
+                file.contents().find(user, &self.decoys)
+            }
             Source::Server(server) => server.find(user, peer, &self.decoys).await?,
         };
         Ok(self.recall(user, found))
@@ -118,12 +116,20 @@ impl Verifiers {
     ) -> Result<Option<Found>, Unavailable> {
         let found = match &self.source {
             Source::Users(_) => None,
-            Source::File(file) => file.find_again(user, &self.decoys),
+            Source::File(file) => {
+                self.recheck(file).then(|| file.contents().find(user, &self.decoys))
+            }
             Source::Server(server) => server.find_again(user, peer, &self.decoys).await?,
         };
         let is_new =
             |found: &Found| found.rules != before.rules || !self.is_same_password(found, before);
         Ok(found.filter(is_new).map(|found| self.recall(user, found)))
+    }
+
+    fn recheck(&self, file: &WatchedFile<Users>) -> bool {
+        file.recheck(|path: &Path| -> Result<Users, Errors> {
+            Ok(Users::new(load_users(path, Protocol::Mysql)?, &self.decoys))
+        })
     }
 
     pub(crate) fn is_same_password(&self, one: &Found, other: &Found) -> bool {
@@ -163,18 +169,8 @@ impl Verifiers {
         identity: &Identity,
         credential: &Credential,
     ) -> Result<(), NotTaken> {
-        let mut failure = NotTaken::NoServer;
-        for server in self.upstream.servers.iter().filter(|server| server.is_up()) {
-            match server.dial(identity, credential).await {
-                Ok(_) => return Ok(()),
-                Err(DialError::Login(error)) if error.refused().is_some_and(is_denial) => {
-                    return Err(NotTaken::Denied);
-                }
-                Err(error) if error.is_server_fault() => failure = NotTaken::Failed(error),
-                Err(error) => return Err(NotTaken::Failed(error)),
-            }
-        }
-        Err(failure)
+        let is_denial = |error: &LoginError| error.refused().is_some_and(is_denial);
+        ask::check(&self.upstream, identity, credential, is_denial).await.map(drop)
     }
 }
 
@@ -193,7 +189,7 @@ fn secrets<'a>(auth: &'a Auth, upstream: &'a Upstream) -> impl Iterator<Item = &
     let users = users.iter().filter_map(|user| match &user.secret {
         UserSecret::Password { password, .. } => Some(password.expose().as_bytes()),
         UserSecret::Verifier(verifier) => Some(verifier.expose().as_bytes()),
-        UserSecret::Servers => None,
+        UserSecret::Servers | UserSecret::Certificate { .. } => None,
     });
     account.into_iter().chain(users)
 }
@@ -213,7 +209,7 @@ impl Users {
 
     fn find(&self, user: &str, decoys: &Decoys) -> Found {
         let known = self.0.get(user).map(verifier).and_then(Result::ok);
-        let verifier = known.unwrap_or_else(|| decoys.nobody(user));
+        let verifier = known.unwrap_or_else(|| Verifier::Unknown(decoys.nobody(user)));
         Found { verifier, rules: Rules::default() }
     }
 }
@@ -226,6 +222,10 @@ fn verifier(secret: &UserSecret) -> Result<Verifier, UnusableVerifier> {
         }
         UserSecret::Verifier(stored) => Verifier::parse_unlabelled(stored.expose()),
         UserSecret::Servers => Ok(Verifier::Server),
+        // Of another protocol, and refused by the configuration.
+        UserSecret::Certificate { .. } => {
+            Err(UnusableVerifier::Method { method: "certificate".to_owned() })
+        }
     }
 }
 

@@ -7,18 +7,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
+use tidegate_mysql_wire::auth::Verifier;
 use tidegate_mysql_wire::packet::ErrPacket;
 
 use self::questions::Interrogator;
 use super::account::Account;
-use super::decoys::Decoys;
 use super::host::rank;
-use super::{Found, Rules};
+use super::{Decoys, Found, Rules, Unavailable, ask};
 use crate::locked;
-use crate::pool::ServerLost;
-use crate::pool::mysql::{DialError, Upstream};
-use crate::route::Role;
+use crate::pool::mysql::Upstream;
 
 /// What was read is good for so long; a wrong password has it read again sooner.
 const FRESH: Duration = Duration::from_secs(30);
@@ -28,21 +25,6 @@ const REREAD: Duration = Duration::from_secs(1);
 const METHODS_FRESH: Duration = Duration::from_secs(300);
 /// Names are made up by whoever knocks; no more than this are remembered.
 const KNOWN_MAX: usize = 10_000;
-
-/// The servers could not be asked.
-#[derive(Debug, Error)]
-pub(crate) enum Unavailable {
-    #[error("the upstream has no account to read its users with")]
-    NoAccount,
-    #[error("no server of the upstream is alive")]
-    NoServer,
-    #[error("{0}")]
-    Dial(#[from] DialError),
-    #[error("{0}")]
-    Lost(#[from] ServerLost),
-    #[error("the account may not read the users: {0}")]
-    Refused(ErrPacket),
-}
 
 pub(crate) struct ServerUsers {
     upstream: Arc<Upstream>,
@@ -115,31 +97,18 @@ impl ServerUsers {
             && let Ok(answer) = connection.accounts(user).await
         {
             *slot = Some(connection);
-            return answer.map_err(Unavailable::Refused);
+            return answer.map_err(refused);
         }
-        let mut connection = self.connect().await?;
+        let mut connection = Interrogator::new(ask::connect(&self.upstream).await?);
         decoys.set(connection.flows().await?);
         let answer = connection.accounts(user).await?;
         *slot = Some(connection);
-        answer.map_err(Unavailable::Refused)
+        answer.map_err(refused)
     }
+}
 
-    /// Asks the primary, or whoever there is: a replica may be late.
-    async fn connect(&self) -> Result<Interrogator, Unavailable> {
-        let account = self.upstream.account.as_ref().ok_or(Unavailable::NoAccount)?;
-        let mut servers: Vec<_> =
-            self.upstream.servers.iter().filter(|server| server.is_up()).collect();
-        servers.sort_by_key(|server| server.role() != Role::Primary);
-        let mut failure = Unavailable::NoServer;
-        for server in servers {
-            let (identity, credential) = server.service(account);
-            match server.dial(&identity, &credential).await {
-                Ok(connection) => return Ok(Interrogator::new(connection)),
-                Err(error) => failure = error.into(),
-            }
-        }
-        Err(failure)
-    }
+fn refused(error: ErrPacket) -> Unavailable {
+    Unavailable::Refused(error.to_string())
 }
 
 impl Known {
@@ -150,7 +119,9 @@ impl Known {
         let account = ranked.min_by_key(|(rank, _)| *rank).map(|(_, account)| account);
         match account.and_then(|account| Some((account.verifier.clone()?, account))) {
             Some((verifier, account)) => Found { verifier, rules: account.rules.clone() },
-            None => Found { verifier: decoys.nobody(user), rules: Rules::default() },
+            None => {
+                Found { verifier: Verifier::Unknown(decoys.nobody(user)), rules: Rules::default() }
+            }
         }
     }
 }

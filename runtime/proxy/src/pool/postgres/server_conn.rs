@@ -119,6 +119,8 @@ pub(crate) struct ServerConn {
     /// What the server has told of its settings.
     pub(crate) shown: Shown,
     pub(crate) cancel_key: Option<Arc<CancelKey>>,
+    /// The server has asked for a proof.
+    pub(crate) has_asked: bool,
     /// What has been said on it since it was new.
     pub(crate) heard: Settings,
     /// The prepared statements that the server knows on it.
@@ -142,6 +144,7 @@ impl ServerConn {
             version: String::from_utf8_lossy(version).into_owned(),
             shown: Shown::new(session.parameters),
             cancel_key: session.cancel_key.map(Arc::new),
+            has_asked: session.has_asked,
             heard: Settings::default(),
             statements: Statements::default(),
             pending: BytesMut::new(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use thiserror::Error;
+use tidegate_config::PostgresAuth;
 use tidegate_hook::{Hooked, Protocol, SessionContext, SessionState, Target};
 use tidegate_postgres_wire::auth::{md5, scram};
 use tidegate_postgres_wire::cancel_key::CancelKey;
@@ -31,9 +32,10 @@ use self::prove::{Proven, prove};
 use super::leases::Leases;
 use super::pins::{Pin, Pins};
 use super::{Listener, Session, farewell, reply};
+use crate::auth::postgres::is_unproved;
 use crate::conn::Conn;
 use crate::pool::postgres::{
-    Borrower, Identity, LeaseError, Leased, Postgres, Settings, Shown, cancel,
+    Borrower, DialError, Identity, LeaseError, Leased, Postgres, Settings, Shown, cancel,
 };
 use crate::route::Bonds;
 use crate::sessions::Sessions;
@@ -389,7 +391,7 @@ fn offer(listener: &Listener) -> Result<Offer, LoginFailure> {
         end_point: listener.acceptor().and_then(|acceptor| acceptor.end_point()),
         nonce,
         salt,
-        cleartext: false,
+        cleartext: listener.own().default_auth == PostgresAuth::Cleartext,
         decoy_key: listener.verifiers().decoy_key(),
     })
 }
@@ -463,6 +465,10 @@ async fn welcome(
     };
     let mut leased = leased.map_err(|error| {
         warn!(listener = listener.name(), user = %identity.user, "no server for a login: {error}");
+        if matches!(&error, LeaseError::Dial { source: DialError::Login(error), .. } if is_unproved(error))
+        {
+            listener.verifiers().forget(&identity.user);
+        }
         told(farewell::lease(&error, Severity::Fatal), LoginResult::ProxyError)
     })?;
     match leased.bring(initial).await {

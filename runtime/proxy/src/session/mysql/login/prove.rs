@@ -8,22 +8,18 @@ use tidegate_mysql_wire::error_code::ER_UNKNOWN;
 use tidegate_mysql_wire::packet::ErrPacket;
 use tidegate_mysql_wire::upstream::LoginError::Refused;
 use tidegate_telemetry::LoginResult;
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use super::super::Listener;
 use super::{COLLATION, LoginFailure, Reader, SHAPING};
+use crate::auth::aside::aside_with;
 use crate::auth::mysql::{Found, NotTaken, Unavailable};
 use crate::pool::mysql::{DialError, Identity, LoginError};
 use crate::rsa::SharedKey;
 
 /// A refusal comes so long after the proof that nobody learns from its time what was compared.
 const REFUSAL: Duration = Duration::from_millis(50);
-
-/// So many passwords are hashed at a time.
-static TURNS: Semaphore = Semaphore::const_new(4);
 
 /// A client that is who it says.
 pub(super) struct Proven {
@@ -58,7 +54,7 @@ pub(super) async fn prove(
     let verifier = proof.found.verifier.clone();
     let mut auth = match identified.is_slow() {
         false => identified.verify(verifier, &mut out),
-        true => aside(&mut out, move |out| identified.verify(verifier, out)).await?,
+        true => aside_with(&mut out, move |out| identified.verify(verifier, out)).await?,
     };
     loop {
         auth = match auth {
@@ -69,7 +65,7 @@ pub(super) async fn prove(
                 proof.received = Instant::now();
                 match next.is_slow() {
                     false => next.on_packet(packet, &mut out),
-                    true => aside(&mut out, move |out| next.on_packet(packet, out)).await?,
+                    true => aside_with(&mut out, move |out| next.on_packet(packet, out)).await?,
                 }
             }
             Ok(Auth::Decrypt(next)) => {
@@ -79,13 +75,13 @@ pub(super) async fn prove(
                     let plaintext = key.and_then(|key| key.decrypt(next.ciphertext()));
                     Ok(next.decrypted(plaintext, out))
                 };
-                aside(&mut out, decrypt).await?
+                aside_with(&mut out, decrypt).await?
             }
             Ok(Auth::Mismatch(mismatch)) => match proof.reread(reader).await {
                 Some(found) => {
                     let verifier = found.verifier.clone();
                     proof.found = found;
-                    aside(&mut out, move |out| Ok(mismatch.retry(verifier, out))).await?
+                    aside_with(&mut out, move |out| Ok(mismatch.retry(verifier, out))).await?
                 }
                 None => Err(mismatch.refuse()),
             },
@@ -169,23 +165,6 @@ impl Proof<'_> {
         let host = reader.client.peer().map(|peer| peer.ip().to_string()).unwrap_or_default();
         self.found.rules.check(&self.user, &host, reader.client.stream())
     }
-}
-
-/// Does what takes milliseconds where nobody else has to wait for it, and not too much at once:
-/// who asks for it has not proved anything yet.
-async fn aside<T: Send + 'static>(
-    out: &mut BytesMut,
-    work: impl FnOnce(&mut BytesMut) -> T + Send + 'static,
-) -> Result<T, LoginFailure> {
-    let _turn = TURNS.acquire().await.map_err(std::io::Error::other)?;
-    let mut taken = std::mem::take(out);
-    let done = spawn_blocking(move || {
-        let result = work(&mut taken);
-        (result, taken)
-    });
-    let (result, taken) = done.await.map_err(std::io::Error::other)?;
-    *out = taken;
-    Ok(result)
 }
 
 fn told(error: ErrPacket, sequence: u8, result: LoginResult) -> LoginFailure {

@@ -3,22 +3,24 @@
 //! A stranger who tries names must not find out which exist. Users with different methods are asked
 //! different things, and so is nobody: by a method that is in use, always the same for a name.
 
+use std::fmt::Debug;
 use std::sync::Mutex;
 
 use sha2::{Digest, Sha256};
-use tidegate_mysql_wire::auth::{Flow, Verifier};
 
 use crate::locked;
 
-pub(super) struct Decoys {
+/// Chooses among flows, which are what clients of a protocol are led through.
+pub(super) struct Decoys<F> {
     key: [u8; 32],
-    flows: Mutex<Vec<Flow>>,
+    flow: F,
+    flows: Mutex<Vec<F>>,
 }
 
-impl Decoys {
+impl<F: Copy + Debug + PartialEq> Decoys<F> {
     /// `secrets` make the choice one that nobody can foretell, and the same in every process that
     /// has the same configuration. `flow` is for when nothing is known yet.
-    pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a [u8]>, flow: Flow) -> Self {
+    pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a [u8]>, flow: F) -> Self {
         let mut hash = Sha256::new();
         let mut any = false;
         for secret in secrets.filter(|secret| !secret.is_empty()) {
@@ -29,7 +31,7 @@ impl Decoys {
         if !any && getrandom::fill(&mut key).is_err() {
             tracing::warn!("no random numbers: names of users can be guessed from refusals");
         }
-        Self { key, flows: Mutex::new(vec![flow]) }
+        Self { key, flow, flows: Mutex::default() }
     }
 
     pub(super) fn key(&self) -> &[u8; 32] {
@@ -37,7 +39,7 @@ impl Decoys {
     }
 
     /// Notes which flows are in use; none is no news.
-    pub(super) fn set(&self, flows: impl IntoIterator<Item = Flow>) {
+    pub(super) fn set(&self, flows: impl IntoIterator<Item = F>) {
         let mut distinct = Vec::new();
         for flow in flows {
             if !distinct.contains(&flow) {
@@ -49,29 +51,29 @@ impl Decoys {
         }
     }
 
-    /// Who is nobody, by this name. When another flow comes into use, few names change theirs.
-    pub(super) fn nobody(&self, user: &str) -> Verifier {
-        let weight = |flow: &Flow| -> [u8; 32] {
+    /// How nobody is led, by this name. When another flow comes into use, few names change theirs.
+    pub(super) fn nobody(&self, user: &str) -> F {
+        let weight = |flow: &F| -> [u8; 32] {
             let hash = Sha256::new().chain_update(self.key).chain_update(user);
             hash.chain_update(format!("{flow:?}")).finalize().into()
         };
         let flows = locked(&self.flows);
-        Verifier::Unknown(flows.iter().copied().max_by_key(weight).unwrap_or(Flow::Any))
+        flows.iter().copied().max_by_key(weight).unwrap_or(self.flow)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tidegate_mysql_wire::auth::Method;
+    use tidegate_mysql_wire::auth::{Flow, Method};
 
     use super::*;
 
     const NATIVE: Flow = Flow::Only(Method::NativePassword);
     const SHA2: Flow = Flow::Only(Method::CachingSha2Password);
 
-    fn flows(decoys: &Decoys) -> Vec<Flow> {
+    fn flows(decoys: &Decoys<Flow>) -> Vec<Flow> {
         let names = (0..200).map(|number| format!("user{number}"));
-        names.map(|name| decoys.nobody(&name).flow()).collect()
+        names.map(|name| decoys.nobody(&name)).collect()
     }
 
     #[test]
