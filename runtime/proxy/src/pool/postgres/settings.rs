@@ -113,8 +113,8 @@ impl Settings {
         let (wanted, heard) = (of(self), of(heard));
         let (wanted, heard) = (wanted.as_ref().unwrap_or(&none), heard.as_ref().unwrap_or(&none));
         // What is set is set as who has logged in, and then the session is whoever it wants to be.
-        let is_who = |name: &&Box<str>| WHO.contains(&&***name);
-        let changes_who = heard.keys().chain(wanted.keys()).any(|name| is_who(&name));
+        let is_who = |name: &str| WHO.contains(&name);
+        let changes_who = heard.keys().chain(wanted.keys()).any(|name| is_who(name));
         let mut all: Vec<String> = Vec::new();
         if changes_who {
             all.push("RESET SESSION AUTHORIZATION".to_owned());
@@ -133,10 +133,11 @@ impl Settings {
 
 impl Said {
     fn summarise(&mut self) {
-        let hash = |entry: (&Box<str>, &Arc<str>)| HASHER.hash_one(entry);
-        self.fingerprint = self.statements.iter().map(hash).fold(0, |sum, hash| sum ^ hash);
-        let name = self.statements.get_key_value(APPLICATION_NAME);
-        self.shape = self.fingerprint ^ name.map_or(0, hash);
+        let hash = |name: &str, statement: &str| HASHER.hash_one((name, statement));
+        let all = self.statements.iter().map(|(name, statement)| hash(name, statement));
+        self.fingerprint = all.fold(0, |sum, hash| sum ^ hash);
+        let name = self.statements.get(APPLICATION_NAME);
+        self.shape = self.fingerprint ^ name.map_or(0, |said| hash(APPLICATION_NAME, said));
     }
 }
 
