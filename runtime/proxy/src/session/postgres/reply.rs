@@ -137,10 +137,14 @@ pub(super) fn result(out: &mut BytesMut, reply: &Reply, formats: &Formats) -> bo
             let types: Vec<u32> = rows.columns.iter().map(type_oid).collect();
             for row in &rows.rows {
                 let cells = row.iter().enumerate().map(|(at, cell)| match cell {
-                    Some(text) if formats.is_binary(at) => {
-                        Some(Some(binary(types.get(at).copied().unwrap_or_default(), text)?))
+                    None => Some(None),
+                    Some(value) => {
+                        let type_oid = types.get(at).copied().unwrap_or_default();
+                        match formats.is_binary(at) {
+                            true => Some(Some(binary(type_oid, value)?)),
+                            false => Some(Some(text(type_oid, value))),
+                        }
                     }
-                    cell => Some(cell.clone()),
                 });
                 let Some(cells) = cells.collect::<Option<Vec<_>>>() else { return false };
                 message::DataRow::encode(&cells, out);
@@ -171,6 +175,16 @@ fn type_oid(column: &tidegate_hook::Column) -> u32 {
         "double" => FLOAT8,
         "blob" => BYTEA,
         _ => Column::TEXT,
+    }
+}
+
+/// Bytes have digits for their text.
+fn text(type_oid: u32, value: &[u8]) -> Vec<u8> {
+    let hex =
+        |byte: &u8| [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
+    match type_oid {
+        BYTEA => b"\\x".iter().copied().chain(value.iter().flat_map(hex)).collect(),
+        _ => value.to_vec(),
     }
 }
 
