@@ -36,6 +36,10 @@ impl Session {
             if self.pipe.upload + self.pipe.rest > 0 || backlog > BACKLOG_MAX || self.is_full() {
                 return Ok(());
             }
+            // What may have to be sent again elsewhere is answered first.
+            if self.pipe.held {
+                return Ok(());
+            }
             let Some(header) = self.header(0)? else { return Ok(()) };
             if self.listed.is_killed() && self.bonds.transaction.is_none() {
                 return Err(End::Killed);
