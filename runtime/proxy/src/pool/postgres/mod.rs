@@ -11,6 +11,7 @@ mod lsn;
 mod report;
 mod server_conn;
 mod settings;
+mod welcomes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,7 @@ use tidegate_postgres_wire::startup;
 use tidegate_postgres_wire::upstream::LoginError;
 use tidegate_sql::Dialect;
 
+use self::welcomes::Welcomes;
 use super::ServerLost;
 use super::report::Report;
 use crate::auth::postgres::Verifiers;
@@ -58,6 +60,7 @@ pub(crate) struct Options {
     /// So many times sessions of ours have changed the schema; of the whole upstream.
     schema: Arc<AtomicU64>,
     writes: Arc<Learned>,
+    welcomes: Arc<Welcomes>,
 }
 
 /// Digests of statements that a replica has refused, as they write; as many as there is room for.
@@ -81,7 +84,13 @@ impl Learned {
 impl Options {
     pub(crate) fn new(upstream: &config::PostgresUpstream) -> Self {
         let config::PostgresUpstream { direct_tls, account_database } = upstream.clone();
-        Self { direct_tls, account_database, schema: Arc::default(), writes: Arc::default() }
+        Self {
+            direct_tls,
+            account_database,
+            schema: Arc::default(),
+            writes: Arc::default(),
+            welcomes: Arc::default(),
+        }
     }
 }
 

@@ -144,7 +144,7 @@ impl Session {
         };
         let digests = steps.iter().filter_map(Step::asked).map(|asked| asked.digest).collect();
         if steps.last().is_some_and(|step| step.tag == frontend::SYNC) {
-            self.arm_retry(place, digests, bytes);
+            self.arm_retry(place, wished, digests, bytes);
         }
         self.send_pending(place)?;
         let inbox = std::mem::take(&mut self.client.inbox);

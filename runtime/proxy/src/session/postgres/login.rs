@@ -1,6 +1,7 @@
 //! Letting a client in: who is it, may it come in, and is there a server for it.
 
 mod prove;
+mod welcome;
 
 use std::io;
 use std::sync::Arc;
@@ -29,14 +30,12 @@ use tracing::{debug, info, warn};
 use zeroize::Zeroize as _;
 
 use self::prove::{Proven, prove};
+use self::welcome::welcome;
 use super::leases::Leases;
 use super::pins::{Pin, Pins};
 use super::{Listener, Session, farewell, reply};
-use crate::auth::postgres::is_unproved;
 use crate::conn::Conn;
-use crate::pool::postgres::{
-    Borrower, DialError, Identity, LeaseError, Leased, Postgres, Settings, Shown, cancel,
-};
+use crate::pool::postgres::{Identity, Leased, Postgres, Settings, Shown, cancel};
 use crate::route::Bonds;
 use crate::sessions::Sessions;
 use crate::stop::Stop;
@@ -444,50 +443,6 @@ fn admit(listener: &Listener, context: &mut Box<SessionContext>) -> Result<Targe
     }
     let target = admission.target.and_then(|id| listener.targets().get(id));
     Ok(target.unwrap_or_else(|| listener.default_target()))
-}
-
-/// Makes sure that a server takes this user and database, while the client still expects to hear of
-/// it, and learns what it says of its settings. The connection is free again at once, unless it
-/// replicates: an idle session holds none.
-async fn welcome(
-    listener: &Listener,
-    target: Target,
-    identity: &Arc<Identity>,
-    accepted: &Accepted,
-    initial: &Settings,
-    is_replication: bool,
-) -> Result<(Option<Leased>, Shown), LoginFailure> {
-    let borrower =
-        Borrower { identity, credential: &accepted.credential, state: initial.fingerprint() };
-    let leased = match listener.upstreams().get(target.upstream) {
-        Some(upstream) => Box::pin(upstream.lease_for_login(target.member, borrower)).await,
-        None => Err(LeaseError::NoServer { target: String::new() }),
-    };
-    let mut leased = leased.map_err(|error| {
-        warn!(listener = listener.name(), user = %identity.user, "no server for a login: {error}");
-        if matches!(&error, LeaseError::Dial { source: DialError::Login(error), .. } if is_unproved(error))
-        {
-            listener.verifiers().forget(&identity.user);
-        }
-        told(farewell::lease(&error, Severity::Fatal), LoginResult::ProxyError)
-    })?;
-    match leased.bring(initial).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(told(error, LoginResult::ProxyError)),
-        Err(why) => {
-            let address = leased.server().address.to_string();
-            let why = why.to_string();
-            let consequence = "Nothing was carried out.";
-            let error = farewell::server_lost(Severity::Fatal, &address, &why, consequence);
-            return Err(told(error, LoginResult::ProxyError));
-        }
-    }
-    let told = leased.connection().shown.clone();
-    if is_replication {
-        return Ok((Some(leased), told));
-    }
-    leased.give_back();
-    Ok((None, told))
 }
 
 fn told(error: ErrorResponse, result: LoginResult) -> LoginFailure {

@@ -161,7 +161,8 @@ impl Session {
         };
         if whole {
             self.mirror_query(&asked, header);
-            self.arm_retry(place, vec![asked.digest], HEADER_LEN + header.len);
+            let wished = self.wished(&asked);
+            self.arm_retry(place, wished, vec![asked.digest], HEADER_LEN + header.len);
         }
         self.send_pending(place)?;
         self.expect(place, Request::Query, Answer::Forward)?;

@@ -25,8 +25,22 @@ impl Session {
 
     /// The requests in so many bytes of the client's inbox are all that is sent now. If they go to a
     /// replica, what is needed to send them elsewhere is kept.
-    pub(super) fn arm_retry(&mut self, place: Place, digests: Vec<u64>, bytes: usize) {
-        if self.owed.sent() > 0 || self.bound().is_some() || bytes > HELD_MAX {
+    pub(super) fn arm_retry(
+        &mut self,
+        place: Place,
+        wished: Option<Target>,
+        digests: Vec<u64>,
+        bytes: usize,
+    ) {
+        // Elsewhere goes only what a plugin has sent to some replica, and what can be told by its text.
+        let is_for_replica = wished.is_some_and(|wished| wished.member == Member::Replica);
+        if !is_for_replica
+            || digests.is_empty()
+            || digests.contains(&0)
+            || self.owed.sent() > 0
+            || self.bound().is_some()
+            || bytes > HELD_MAX
+        {
             return;
         }
         let Some(held) = self.leases.at(place) else { return };
