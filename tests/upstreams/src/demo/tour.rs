@@ -183,5 +183,5 @@ fn chapter(title: &str) {
 }
 
 fn say(user: &str, text: &str, answer: &str) {
-    println!("  {user:<5} {text:<48} → {answer}");
+    println!("  {user:<5} {text:<50} → {answer}");
 }
