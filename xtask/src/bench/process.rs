@@ -77,10 +77,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let (Ok(None), Ok(id)) = (self.child.try_wait(), self.child.id().try_into()) {
-            // SAFETY: the child is not yet reaped, so the id cannot belong to another process.
-            unsafe { libc::kill(id, self.end) };
-        }
+        signal(&mut self.child, self.end);
         let deadline = Instant::now() + PATIENCE_AT_THE_END;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             sleep(PAUSE);
@@ -88,6 +85,14 @@ impl Drop for Process {
         // It may have ended by itself; either way there is nothing left to do.
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+/// Sends a signal to a child, if it still runs.
+pub(super) fn signal(child: &mut Child, signal: c_int) {
+    if let (Ok(None), Ok(id)) = (child.try_wait(), child.id().try_into()) {
+        // SAFETY: the child is not yet reaped, so the id cannot belong to another process.
+        unsafe { libc::kill(id, signal) };
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, Args};
 
@@ -97,10 +97,20 @@ struct Results {
     rows: Vec<Row>,
     /// Where they are written to as they come.
     file: Option<File>,
+    failed: u32,
 }
 
 impl Results {
-    fn push(&mut self, row: Row) -> Result<()> {
+    /// Takes what was measured. One measurement that fails does not cost the others.
+    fn push(&mut self, measured: Result<Row>) -> Result<()> {
+        let row = match measured {
+            Ok(row) => row,
+            Err(why) => {
+                eprintln!("error: {why:#}");
+                self.failed += 1;
+                return Ok(());
+            }
+        };
         if let Some(file) = &mut self.file {
             writeln!(file, "{}", serde_json::to_string(&row)?)?;
         }
@@ -116,13 +126,15 @@ pub(super) fn run(benchmark: &Benchmark, args: &LoadArgs) -> Result<()> {
         .json
         .as_ref()
         .map(|path| File::create(path).with_context(|| format!("cannot write {}", path.display())));
-    let mut results = Results { rows: Vec::new(), file: file.transpose()? };
+    let mut results = Results { rows: Vec::new(), file: file.transpose()?, failed: 0 };
     install(benchmark, &plan.targets)?;
     build(&plan.targets)?;
     allow_many_files()?;
     let scene = Scene::set(benchmark, &plan.targets, &plan.cells)?;
     measure(&scene, &plan, &mut results)?;
     print!("{}", report::table(&results.rows, &plan.targets, &plan.cells));
+    let failed = results.failed;
+    ensure!(failed == 0, "{failed} measurements failed; the table is without them");
     Ok(())
 }
 
@@ -158,8 +170,8 @@ fn measure(scene: &Scene, plan: &Plan, results: &mut Results) -> Result<()> {
     for cell in idle {
         eprintln!("memory: {}", report::title(cell));
         for target in scene.targets(cell) {
-            if let Some(row) = scene.measure_idle(cell, target)? {
-                results.push(row)?;
+            if let Some(measured) = scene.measure_idle(cell, target).transpose() {
+                results.push(measured)?;
             }
         }
     }
@@ -170,7 +182,7 @@ fn measure(scene: &Scene, plan: &Plan, results: &mut Results) -> Result<()> {
             // Whoever comes first finds the machine rested; everybody is first in turn.
             let first = usize::try_from(round)? % targets.len();
             for target in targets.iter().cycle().skip(first).take(targets.len()) {
-                results.push(scene.measure(*cell, target, round, plan.seconds)?)?;
+                results.push(scene.measure(*cell, target, round, plan.seconds))?;
             }
         }
     }

@@ -13,16 +13,17 @@ use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 
 use crate::bench::plan::{Cell, Mode, Workload};
+use crate::bench::process;
 use crate::bench::protocol::{DATABASE, Measured, PASSWORD, RunningLoad, USER};
 use crate::shell;
 
 /// In units of 100,000 accounts.
 const SCALE: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(2);
-/// The first second is not measured: what the first statements of a client bring about is not what a
-/// statement costs. It is not quite a second, so that nobody quits while the last reading is taken.
-const WARM_UP_SECONDS: u32 = 1;
-const WARM_UP: Duration = Duration::from_millis(900);
+/// What the first statements of a client bring about is not what a statement costs.
+const WARM_UP: Duration = Duration::from_millis(500);
+/// Longer than any load. It would begin to count before its clients have connected.
+const SECONDS_MAX: u32 = 3600;
 
 /// A run whose clients are all logged in.
 pub(super) struct Pgbench {
@@ -53,7 +54,7 @@ impl Pgbench {
     pub(super) fn start(cell: Cell, port: u16, seconds: u32, folder: &Path) -> Result<Self> {
         let logs = tempfile::Builder::new().prefix("pgbench-").tempdir_in(folder)?;
         let mut command = load(cell, port, folder)?;
-        command.arg(format!("--time={}", WARM_UP_SECONDS + seconds));
+        command.arg(format!("--time={SECONDS_MAX}"));
         command.arg("--log").arg(format!("--log-prefix={}", logs.path().join("log").display()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start pgbench")?;
@@ -128,13 +129,19 @@ impl Pgbench {
 
 impl RunningLoad for Pgbench {
     fn work(&mut self) -> Result<()> {
-        sleep(Duration::from_micros(self.window.until.saturating_sub(now()?)));
-        // Whoever slept too long has let the clients work for longer.
-        self.window.until = now()?;
+        let left = self.window.until.saturating_sub(now()?);
+        if left > 0 {
+            sleep(Duration::from_micros(left));
+            // Whoever slept too long has let the clients work for longer.
+            self.window.until = now()?;
+        }
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<Measured> {
+        self.work()?;
+        // It takes this for the end of its time, and writes down all that it has counted.
+        process::signal(&mut self.child, libc::SIGALRM);
         let complaint = self.complaint()?;
         if !self.child.wait()?.success() {
             bail!("pgbench: {complaint}");
