@@ -68,6 +68,8 @@ pub(super) struct Owed {
     /// What is told in the place of the error of this request.
     substitute: Option<(u64, ErrorResponse)>,
     pub(super) retry: Option<Retry>,
+    /// The requests that come next were sent before.
+    pub(super) retried: bool,
     /// tidegate ends what runs at this time.
     deadline: Option<Instant>,
     /// It has.
@@ -332,8 +334,8 @@ impl Session {
 
     /// Nothing is owed by anybody any more.
     pub(super) fn owes_nothing(&mut self) {
-        let Owed { skipping, passed_over, .. } = self.owed;
-        self.owed = Owed { skipping, passed_over, ..Owed::default() };
+        let Owed { skipping, passed_over, retried, .. } = self.owed;
+        self.owed = Owed { skipping, passed_over, retried, ..Owed::default() };
         self.pipe.held = false;
     }
 

@@ -34,7 +34,8 @@ impl Session {
     ) {
         // Elsewhere goes only what a plugin has sent to some replica, and what can be told by its text.
         let is_for_replica = wished.is_some_and(|wished| wished.member == Member::Replica);
-        if !is_for_replica
+        if self.owed.retried
+            || !is_for_replica
             || digests.is_empty()
             || digests.contains(&0)
             || self.owed.sent() > 0
@@ -75,6 +76,7 @@ impl Session {
         let dropped = drop_answers(connection).await;
         self.undo_unconfirmed(place);
         self.owes_nothing();
+        self.owed.retried = true;
         self.client.inbox.put_back(&requests);
         match dropped {
             Ok(()) => self.rest(place).await.map(drop),

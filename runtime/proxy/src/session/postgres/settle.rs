@@ -36,6 +36,7 @@ impl Session {
     pub(super) fn settle(&mut self, place: Place) {
         self.pipe.held = false;
         self.owed.retry = None;
+        self.owed.retried = false;
         self.confirm(place);
         let Some(held) = self.leases.at(place) else { return };
         let scanner = &mut held.leased.connection().scanner;
