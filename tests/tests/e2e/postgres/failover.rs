@@ -5,7 +5,7 @@ use std::time::Instant;
 use tidegate_tests::{PostgresPair, Setup, Tidegate};
 
 use super::load::{Load, Work};
-use super::servers::{TRANSACTION, split_config, wait_for_promotion};
+use super::servers::{TRANSACTION, split, split_config, wait_for_promotion};
 use super::support::{assert_unharmed, connect, run};
 use crate::routing::router_config;
 
@@ -74,7 +74,7 @@ async fn a_replica_promoted_for_a_dead_primary_takes_the_writes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switchover_under_load_loses_nothing() {
     let mut pair = PostgresPair::start();
-    let tidegate = with_all_plugins(Setup::discovering(&pair).pool(TRANSACTION));
+    let tidegate = split(Setup::discovering(&pair).pool(TRANSACTION), "");
     let load =
         Load::start(&tidegate, &[Work::Insert, Work::Execute, Work::Insert, Work::Read]).await;
     load.progress(25);

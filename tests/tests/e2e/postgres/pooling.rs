@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tidegate_tests::clients::Login;
-use tidegate_tests::raw_postgres::RawPostgres;
+use tidegate_tests::raw_postgres::{RawPostgres, message};
 use tidegate_tests::server::users;
 use tidegate_tests::{Postgres, PostgresPair, Setup, Tidegate, wait_for};
 use tokio_postgres::Client;
@@ -264,4 +264,20 @@ async fn a_connection_that_the_server_has_closed_is_not_handed_out() {
         assert_ne!(ended.trim(), "0");
     }
     assert_eq!(value::<i32>(&client, "select 1").await, 1);
+}
+
+#[tokio::test]
+async fn what_a_client_has_asked_before_its_farewell_is_done() {
+    let tidegate = narrow();
+    let database = PostgresPair::shared().database("farewell");
+    let client = connect(&tidegate, database).await;
+    run(&client, "create table t (a int)").await;
+    for n in 0..20 {
+        let mut leaving = RawPostgres::login(Login::app(tidegate.port(), database)).unwrap();
+        let insert = format!("insert into t values ({n})\0");
+        let asked = [message(b'Q', insert.as_bytes()), message(b'X', b"")].concat();
+        leaving.send_bytes(&asked).unwrap();
+        leaving.read_to_close().unwrap();
+    }
+    assert_eq!(value::<i64>(&client, "select count(*) from t").await, 20);
 }

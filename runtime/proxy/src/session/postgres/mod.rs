@@ -3,7 +3,7 @@
 //! [`login`] lets the client in. [`Session::run`] then does two things in turn: [`requests`] takes what
 //! the client has sent, asks the plugins, chooses a server ([`place`]) and writes what it is to hear
 //! ([`batch`]); [`pipe`] moves bytes in both directions, and [`replies`] follows what the server says.
-//! What statements leave behind is noted in [`state`].
+//! What statements leave behind is read off them in [`trace`] and noted in [`settle`].
 
 mod batch;
 mod farewell;
@@ -209,8 +209,8 @@ impl Session {
     async fn broken(&mut self, broken: Broken) -> Result<(), End> {
         match broken {
             // It may have sent its last request, and still wait for the answer.
-            Broken::ClientClosed if self.client.inbox.is_empty() => {
-                self.client_left = Some(Instant::now() + farewell::LIMIT);
+            Broken::ClientClosed if self.client.inbox.is_empty() && self.pipe.rest == 0 => {
+                self.client_left.get_or_insert_with(|| Instant::now() + farewell::LIMIT);
                 Ok(())
             }
             Broken::ClientClosed => Err(End::ClientLost(io::ErrorKind::UnexpectedEof.into())),

@@ -27,7 +27,7 @@ const UNCONFIRMED_MANY: usize = 64;
 const GROUP_MAX: usize = 1 << 16;
 
 /// More than this of a reply is not kept back.
-const HELD_MAX: usize = 16 << 10;
+const REPLY_HELD_MAX: usize = 16 << 10;
 
 /// Statements whose end the same `ReadyForQuery` tells.
 #[derive(Debug, Default)]
@@ -262,7 +262,7 @@ impl Session {
     /// What was kept back need not be any longer, or is too much.
     fn let_go(&mut self) {
         let kept = self.pipe.forward + self.pipe.to_client.len();
-        if self.pipe.held && kept > HELD_MAX {
+        if self.pipe.held && kept > REPLY_HELD_MAX {
             self.pipe.held = false;
             self.owed.retry = None;
         }
@@ -299,8 +299,7 @@ impl Session {
                 self.prepared.remove(&name);
             }
         }
-        if let Some((request, error)) = self.owed.substitute.take_if(|(at, _)| *at == failing) {
-            debug_assert!(request == failing);
+        if let Some((_, error)) = self.owed.substitute.take_if(|(at, _)| *at == failing) {
             connection.scanner.drop_error();
             self.pipe.stage(&mut connection.conn);
             error.encode(&mut self.pipe.to_client);

@@ -49,9 +49,10 @@ impl Session {
                     self.skip(header);
                     true
                 }
-                frontend::SYNC | frontend::TERMINATE if self.is_passed_over() => {
-                    self.batch_or_end(header).await?
-                }
+                frontend::SYNC | frontend::TERMINATE if self.is_passed_over() => match header.tag {
+                    frontend::TERMINATE => return Err(End::Quit),
+                    _ => self.batch().await?,
+                },
                 _ if self.is_passed_over() => {
                     self.drop_message(header);
                     true
@@ -95,13 +96,6 @@ impl Session {
     fn is_full(&mut self) -> bool {
         let held = self.active.and_then(|place| self.leases.at(place));
         held.is_some_and(|held| held.leased.connection().scanner.is_full())
-    }
-
-    async fn batch_or_end(&mut self, header: Header) -> Result<bool, End> {
-        match header.tag {
-            frontend::TERMINATE => Err(End::Quit),
-            _ => self.batch().await,
-        }
     }
 
     /// Passes over what the client sends behind an error of ours, up to its `Sync`.
@@ -153,16 +147,15 @@ impl Session {
         let place = match self.place_for(&asked).await? {
             Ok(place) => place,
             Err(error) => {
-                self.refuse(&asked, &error);
-                self.drop_message(header);
-                reply::ready(&mut self.pipe.to_client, self.status);
+                self.refuse_message(header, &asked, &error);
                 return Ok(true);
             }
         };
         if whole {
             self.mirror_query(&asked, header);
             let wished = self.wished(&asked);
-            self.arm_retry(place, wished, vec![asked.digest], HEADER_LEN + header.len);
+            let digests = std::iter::once(asked.digest);
+            self.arm_retry(place, wished, digests, HEADER_LEN + header.len);
         }
         self.send_pending(place)?;
         self.expect(place, Request::Query, Answer::Forward)?;
@@ -222,9 +215,7 @@ impl Session {
         let place = match self.place_for(&asked).await? {
             Ok(place) => place,
             Err(error) => {
-                self.refuse(&asked, &error);
-                self.drop_message(header);
-                reply::ready(&mut self.pipe.to_client, self.status);
+                self.refuse_message(header, &asked, &error);
                 return Ok(true);
             }
         };
@@ -313,6 +304,13 @@ impl Session {
     pub(super) fn drop_message(&mut self, header: Header) {
         self.owed.passed_over = HEADER_LEN + header.len;
         self.pass_over();
+    }
+
+    /// As [`Self::refuse`], of a request that is one message.
+    fn refuse_message(&mut self, header: Header, asked: &Asked, error: &LeaseError) {
+        self.refuse(asked, error);
+        self.drop_message(header);
+        reply::ready(&mut self.pipe.to_client, self.status);
     }
 
     /// No connection could be had. The client is told, and the session goes on.

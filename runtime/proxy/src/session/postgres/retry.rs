@@ -29,15 +29,13 @@ impl Session {
         &mut self,
         place: Place,
         wished: Option<Target>,
-        digests: Vec<u64>,
+        digests: impl Iterator<Item = u64>,
         bytes: usize,
     ) {
         // Elsewhere goes only what a plugin has sent to some replica, and what can be told by its text.
         let is_for_replica = wished.is_some_and(|wished| wished.member == Member::Replica);
         if self.owed.retried
             || !is_for_replica
-            || digests.is_empty()
-            || digests.contains(&0)
             || self.owed.sent() > 0
             || self.bound().is_some()
             || bytes > HELD_MAX
@@ -46,6 +44,10 @@ impl Session {
         }
         let Some(held) = self.leases.at(place) else { return };
         if held.leased.server().role() != Role::Replica {
+            return;
+        }
+        let digests: Vec<u64> = digests.collect();
+        if digests.is_empty() || digests.contains(&0) {
             return;
         }
         let requests = self.client.inbox.as_slice().get(..bytes).unwrap_or_default();
