@@ -98,6 +98,10 @@ fn is_conditional(text: &[u8], dialect: Dialect) -> bool {
 /// The last word on it counts.
 fn is_read_only(text: &[u8], dialect: Dialect) -> bool {
     let is = |token: Token<'_>, word: &[u8]| token.bytes.eq_ignore_ascii_case(word);
+    // A hot standby has no such transactions.
+    if code(text, dialect).any(|token| is(token, b"SERIALIZABLE")) {
+        return false;
+    }
     let pairs = code(text, dialect).zip(code(text, dialect).skip(1));
     let modes = pairs.filter(|(one, _)| is(*one, b"READ")).map(|(_, mode)| mode);
     modes

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use class::Class;
 use functions::Functions;
-use tidegate_sdk::sql_text::comments;
+use tidegate_sdk::sql_text::{Dialect, comments};
 use tidegate_sdk::{Config, ConfigError, log, sql::*};
 
 /// Long enough that asking costs nothing, short enough that the entries of old texts go away.
@@ -29,8 +29,9 @@ const STICKY_DEFAULT: Duration = Duration::from_secs(1);
 struct Splitter {
     primary: Target,
     replica: Target,
-    /// Where `START TRANSACTION READ ONLY` goes, and `BEGIN READ ONLY`.
-    read_only_transactions: Target,
+    /// Where `START TRANSACTION READ ONLY` goes, and `BEGIN READ ONLY`; `None`: as the protocol's users
+    /// expect it.
+    read_only_transactions: Option<Target>,
     /// How long a session reads from the primary after it has written; zero: no longer than the rest.
     sticky: Duration,
     functions: Functions,
@@ -40,10 +41,11 @@ impl Splitter {
     fn from_config(config: &Config) -> Result<Self, ConfigError> {
         config.deny_unknown(&KEYS)?;
         let [primary, replica] = roles(&config.get::<String>("upstream")?)?;
-        let read_only_transactions = match role(config, "read_only_transactions")? {
-            Role::Primary => primary.clone(),
-            Role::Replica => replica.clone(),
-        };
+        let read_only_transactions =
+            role(config, "read_only_transactions")?.map(|role| match role {
+                Role::Primary => primary.clone(),
+                Role::Replica => replica.clone(),
+            });
         let sticky = config.get_or("sticky", STICKY_DEFAULT)?;
         let functions = Functions::from_config(config)?;
         Ok(Self { primary, replica, read_only_transactions, sticky, functions })
@@ -54,7 +56,12 @@ impl Splitter {
         match class {
             Class::SafeRead => Verdict::route(self.unless_sticky(session, &self.replica)),
             Class::ReadOnlyTransaction => {
-                Verdict::route(self.unless_sticky(session, &self.read_only_transactions))
+                let target = match (&self.read_only_transactions, session.dialect()) {
+                    (Some(configured), _) => configured,
+                    (None, Dialect::Postgres) => &self.replica,
+                    (None, Dialect::Mysql) => &self.primary,
+                };
+                Verdict::route(self.unless_sticky(session, target))
             }
             // tidegate repeats a setting on every connection of the session, and asks about the last
             // statement on the connection that it went to.
@@ -120,10 +127,11 @@ enum Role {
     Replica,
 }
 
-fn role(config: &Config, key: &str) -> Result<Role, ConfigError> {
+fn role(config: &Config, key: &str) -> Result<Option<Role>, ConfigError> {
     match config.get::<Option<String>>(key)?.as_deref() {
-        None | Some("primary") => Ok(Role::Primary),
-        Some("replica") => Ok(Role::Replica),
+        None => Ok(None),
+        Some("primary") => Ok(Some(Role::Primary)),
+        Some("replica") => Ok(Some(Role::Replica)),
         Some(other) => {
             let problem = format!("want \"primary\" or \"replica\", found {other:?}");
             Err(ConfigError::new(problem).inside(key))

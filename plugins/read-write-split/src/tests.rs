@@ -262,6 +262,7 @@ fn listed_functions_go_where_the_list_says() {
 
 #[test]
 fn read_only_transactions_may_be_sent_to_a_replica() {
+    all_go_to("primary", PLAIN, &["START TRANSACTION READ ONLY"]);
     let config = "[config]\nupstream = 'orders'\nread_only_transactions = 'replica'";
     all_go_to(
         "replica",

@@ -99,7 +99,6 @@ fn whatever_is_no_read_goes_to_the_primary() {
             "UNLISTEN *",
             "BEGIN",
             "START TRANSACTION READ WRITE",
-            "BEGIN READ ONLY",
             "BEGIN READ ONLY; SELECT 1; COMMIT",
             "COMMIT",
             "ROLLBACK PREPARED 'a'",
@@ -137,11 +136,10 @@ fn settings_are_left_to_tidegate() {
 }
 
 #[test]
-fn a_read_only_transaction_goes_where_it_is_configured() {
-    let config = "[config]\nupstream = 'orders'\nread_only_transactions = 'replica'";
+fn a_read_only_transaction_goes_to_a_replica_unless_it_is_configured_otherwise() {
     all_go_to(
         "replica",
-        config,
+        PLAIN,
         &[
             "BEGIN READ ONLY",
             "begin transaction isolation level repeatable read, read only",
@@ -149,7 +147,11 @@ fn a_read_only_transaction_goes_where_it_is_configured() {
             "BEGIN READ WRITE, READ ONLY",
         ],
     );
-    all_go_to("primary", config, &["BEGIN", "BEGIN READ ONLY, READ WRITE", "START TRANSACTION"]);
+    let serializable = "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY";
+    let others = ["BEGIN", "BEGIN READ ONLY, READ WRITE", "START TRANSACTION", serializable];
+    all_go_to("primary", PLAIN, &others);
+    let config = "[config]\nupstream = 'orders'\nread_only_transactions = 'primary'";
+    all_go_to("primary", config, &["BEGIN READ ONLY"]);
 }
 
 #[test]

@@ -169,7 +169,12 @@ impl<P: Protocol> Server<P> {
 
     /// A probe has found out what it is, or that it does not answer.
     pub(crate) fn is_known(&self) -> bool {
-        self.role() != Role::Unknown || !locked(&self.health).is_well()
+        self.role() != Role::Unknown || !self.is_well()
+    }
+
+    /// Nothing is wrong with it, as far as is known.
+    pub(crate) fn is_well(&self) -> bool {
+        locked(&self.health).is_well()
     }
 
     /// What the server tells clients of its version, as soon as that is known.

@@ -23,7 +23,7 @@ fn with_table(name: &str) -> Tidegate {
         pair.database(name)
     ));
     pair.wait_for_replica();
-    split(shared(), "read_only_transactions = \"replica\"")
+    split(shared(), "")
 }
 
 #[tokio::test]

@@ -25,8 +25,11 @@ struct Welcome {
 }
 
 impl Upstream {
-    /// What a server has told this very login a moment ago.
+    /// What a server has told this very login a moment ago, while nothing is wrong with one of them.
     pub(crate) fn known_welcome(&self, identity: &Identity) -> Option<Shown> {
+        if !self.servers.iter().any(|server| server.is_well()) {
+            return None;
+        }
         let welcomes = &self.servers.first()?.route.options.welcomes;
         let known = locked(&welcomes.0);
         let found = known.iter().find(|welcome| *welcome.identity == *identity);

@@ -28,6 +28,8 @@ pub(super) struct Pipe {
     pub(super) rest: usize,
     /// What goes to the client is kept until more is known.
     pub(super) held: bool,
+    /// What goes to the client goes with what the server says next, in one write.
+    pub(super) joins: bool,
     /// The server takes nothing more; it may still have something to say.
     pub(super) deaf: bool,
     unflushed: bool,
@@ -103,6 +105,7 @@ impl Pipe {
         if (self.held || self.forward == 0 && self.to_client.len() < WAITING_MAX)
             && let Poll::Ready(filled) = server.poll_fill(cx)
         {
+            self.joins = false;
             return Poll::Ready(match filled {
                 Ok(0) => Err(Broken::ServerClosed),
                 Ok(_) => Ok(Moved::Server),
@@ -203,7 +206,8 @@ impl Pipe {
         client: &mut Conn,
         server: Option<&mut Conn>,
     ) -> Poll<io::Result<bool>> {
-        if self.held {
+        let waits = self.joins && self.forward == 0 && self.to_client.len() < WAITING_MAX;
+        if self.held || waits && server.is_some() {
             return Poll::Pending;
         }
         let mut sent = false;

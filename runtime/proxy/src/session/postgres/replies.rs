@@ -336,6 +336,7 @@ impl Session {
         let Owed { skipping, passed_over, retried, .. } = self.owed;
         self.owed = Owed { skipping, passed_over, retried, ..Owed::default() };
         self.pipe.held = false;
+        self.pipe.joins = false;
     }
 
     /// Has everything undone that the requests did which are tried again.

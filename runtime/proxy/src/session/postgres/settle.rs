@@ -49,12 +49,18 @@ impl Session {
             self.before = Some(self.settings.clone());
         }
         let last = asked.len().saturating_sub(1);
+        let rolls_back = |asked: &Asked| asked.traces.contains(&Trace::RollsBack);
+        let undoes = asked.iter().any(rolls_back);
         for (at, asked) in asked.iter().enumerate() {
             if is_change(asked.kind) {
                 self.context.state.insert(SessionState::WROTE);
             }
             self.note_written(place, asked.kind);
             match summary.error {
+                // Of several, one undoes others, and perhaps not all.
+                None if last > 0 && undoes && !rolls_back(asked) => {
+                    asked.traces.iter().for_each(|trace| self.leave_perhaps(place, trace));
+                }
                 None => asked.traces.iter().for_each(|trace| self.leave(place, trace)),
                 Some(_) if asked.traces.is_empty() => {}
                 // Perhaps it has left a part.
@@ -68,9 +74,8 @@ impl Session {
             };
             self.finish(asked, Some(place), outcome, summary.error, rows);
         }
-        let rolls_back = |asked: &Asked| asked.traces.contains(&Trace::RollsBack);
         let has = |kind| match kind {
-            Kind::Rollback => asked.iter().any(rolls_back),
+            Kind::Rollback => undoes,
             kind => asked.iter().any(|asked| asked.kind == kind),
         };
         let undone = before == TransactionStatus::Failed
@@ -115,7 +120,7 @@ impl Session {
             Trace::Set { name, statement } => {
                 let said = self.said(name).unwrap_or_else(|| statement.to_string());
                 match self.settings.set(name, &said) {
-                    Ok(()) => self.heard(place),
+                    Ok(()) => self.heard(place, |heard| drop(heard.set(name, &said))),
                     Err(_) => self.pin(place, &Pin::SessionVariable),
                 }
                 if &**name == "search_path" && statement.to_ascii_lowercase().contains("pg_temp") {
@@ -128,12 +133,13 @@ impl Session {
             }
             Trace::Reset { name } => {
                 self.settings.reset(name);
-                self.heard(place);
-                self.begin_anew(name);
+                self.heard(place, |heard| heard.reset(name));
+                // What a reset leads back to is what the client logged in with.
+                self.settings.add_one(&self.initial, name);
             }
             Trace::ResetAll => {
                 self.settings.reset_all();
-                self.heard(place);
+                self.heard(place, Settings::reset_all);
                 self.settings.add(&self.initial);
             }
             Trace::Discard => self.discard(place),
@@ -163,8 +169,9 @@ impl Session {
                     held.leased.server().schema_changed();
                 }
             }
-            // What was set in this transaction is perhaps not.
+            // What was set in this transaction is perhaps not, and what was dropped is perhaps there.
             Trace::RollsBackTo => {
+                self.unpinned.clear();
                 let changed = |before: &Settings| !before.is_same(&self.settings);
                 if self.bonds.transaction.is_some() && self.before.as_ref().is_some_and(changed) {
                     self.pin(place, &Pin::SessionVariable);
@@ -179,22 +186,28 @@ impl Session {
         }
     }
 
+    /// As [`Self::leave`], where it may have been undone since.
+    fn leave_perhaps(&mut self, place: Place, trace: &Trace) {
+        match trace {
+            Trace::Set { .. } | Trace::Reset { .. } | Trace::ResetAll => {
+                self.pin(place, &Pin::SessionVariable);
+            }
+            Trace::Unpin(pin) if pin.is_transactional() => {}
+            _ => self.leave(place, trace),
+        }
+    }
+
     /// How a setting is said again that a part of it was said of: from what the server tells of it.
     fn said(&self, name: &str) -> Option<String> {
         let whole = self.told.get("DateStyle").filter(|_| name == "datestyle")?;
         Some(format!("SET datestyle = '{}'", String::from_utf8_lossy(whole)))
     }
 
-    /// It was just said on this connection, which had heard all that came before.
-    fn heard(&mut self, place: Place) {
+    /// It was just said on this connection.
+    fn heard(&mut self, place: Place, said: impl FnOnce(&mut Settings)) {
         if let Some(held) = self.leases.at(place) {
-            held.leased.connection().heard = self.settings.clone();
+            said(&mut held.leased.connection().heard);
         }
-    }
-
-    /// What a reset leads back to is what the client logged in with; the connection does not know it.
-    fn begin_anew(&mut self, name: &str) {
-        self.settings.add_one(&self.initial, name);
     }
 
     /// `DISCARD ALL`.
@@ -204,8 +217,7 @@ impl Session {
         self.pinned.clear();
         self.unpinned.clear();
         self.bonds.pin = None;
-        self.settings = Settings::default();
-        self.heard(place);
+        self.heard(place, |heard| *heard = Settings::default());
         self.settings = self.initial.clone();
         if let Some(held) = self.leases.at(place) {
             held.leased.connection().forget_statements();
@@ -369,6 +381,7 @@ impl Session {
         self.pipe.stage(&mut held.leased.connection().conn);
         self.pipe.to_server.clear();
         self.pipe.held = false;
+        self.pipe.joins = false;
         let bound = self.bonds.transaction.is_some() || self.bonds.pin.is_some() || self.opaque;
         self.drop_at(place);
         let address = &*server.address;

@@ -131,13 +131,14 @@ fn trace(text: &[u8], left: &mut Vec<Trace>) {
     }
 }
 
-/// What was set since the transaction began is not.
+/// What was set since the transaction began is not, and what was dropped is still there.
 fn undo(left: &mut Vec<Trace>) {
     let begun = left.iter().rposition(|trace| *trace == Trace::Begins);
     let mut at = begun.unwrap_or_default();
     while let Some(trace) = left.get(at) {
         match trace {
             Trace::Set { .. } | Trace::Reset { .. } | Trace::ResetAll => drop(left.remove(at)),
+            Trace::Unpin(pin) if pin.is_transactional() => drop(left.remove(at)),
             _ => at += 1,
         }
     }

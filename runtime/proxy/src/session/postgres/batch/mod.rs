@@ -122,7 +122,8 @@ impl Session {
                 return Ok(true);
             }
         };
-        if steps.last().is_some_and(|step| step.tag == frontend::SYNC) {
+        let synced = steps.last().is_some_and(|step| step.tag == frontend::SYNC);
+        if synced {
             let digests = steps.iter().filter_map(Step::asked).map(|asked| asked.digest);
             self.arm_retry(place, wished, digests, bytes);
         }
@@ -132,6 +133,9 @@ impl Session {
         self.client.inbox = inbox;
         self.client.inbox.consume(bytes);
         sent?;
+        // The server is about to answer: what is ours of the answer does not wake the client before.
+        let heard = self.pipe.to_client.is_empty() && self.pipe.forward == 0;
+        self.pipe.joins = synced && heard && self.is_sent_since_sync(place);
         Ok(true)
     }
 

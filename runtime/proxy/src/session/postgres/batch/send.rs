@@ -111,7 +111,7 @@ impl Session {
     }
 
     /// Something was sent to the server that is not followed by a `Sync` yet, or may still fail.
-    fn is_sent_since_sync(&mut self, place: Place) -> bool {
+    pub(super) fn is_sent_since_sync(&mut self, place: Place) -> bool {
         let held = self.leases.at(place);
         held.is_some_and(|held| {
             let scanner = &held.leased.connection().scanner;
