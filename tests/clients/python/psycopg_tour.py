@@ -312,7 +312,8 @@ def cancellation(connection):
 
         thread = threading.Thread(target=sleep)
         thread.start()
-        busy = "select count(*) from pg_stat_activity where query = %s and state = 'active'"
+        busy = "/* tidegate: route=primary */ select count(*) from pg_stat_activity " \
+            "where starts_with(query, %s) and state = 'active'"
         wait_for("a statement to cancel", lambda: other.execute(busy, (marker,)).fetchone() == (1,))
         cancel()
         thread.join(30)

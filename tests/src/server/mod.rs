@@ -19,7 +19,7 @@ pub use mysql::{MySqlPrograms, find_mysql_program};
 pub use pair::{
     MariaDbPair, MySqlPair, PRIMARY_ID, Pair, Postgres18Pair, PostgresPair, REPLICA_ID,
 };
-pub use postgres::{PostgresOf, find_postgres_program};
+pub use postgres::{Installation, PostgresOf, Unpacked18, find_postgres_program};
 pub use programs::{Programs, find_program, missing};
 
 use crate::{Scratch, free_port, nursery, wait_for};
@@ -45,7 +45,7 @@ pub type Postgres18 = Server<Postgres18Programs>;
 /// PostgreSQL as its package installs it.
 pub type PostgresPrograms = PostgresOf<postgres::Installed>;
 /// PostgreSQL 18 from the folder where `cargo xtask postgres18` installs it.
-pub type Postgres18Programs = PostgresOf<postgres::Unpacked18>;
+pub type Postgres18Programs = PostgresOf<Unpacked18>;
 
 impl<P: Programs> Server<P> {
     /// Starts a server with the users of [`users`] and the empty database `app`.

@@ -2,67 +2,78 @@
 
 use tidegate_tests::certificates::Certificates;
 use tidegate_tests::clients::Login;
-use tidegate_tests::{PostgresPair, Setup, Tidegate};
+use tidegate_tests::server::{Pair, Programs};
+use tidegate_tests::{Setup, Tidegate};
+
+use super::failover::with_all_plugins;
 
 /// What a client is on its way to.
 #[derive(Clone, Copy)]
-enum Way {
+pub(crate) enum Way {
     /// The server itself: whoever fails there does not blame the proxy.
     Directly,
+    /// One server, in session mode.
     Plain,
+    /// A primary and its replica in transaction mode, by TLS, with every sample plugin.
     Pooled,
 }
 
-fn take(client: &str, tour: impl Fn(Login<'_>), way: Way) {
-    let pair = PostgresPair::shared();
+pub(crate) fn take<P: Programs>(pair: &Pair<P>, client: &str, tour: impl Fn(Login<'_>), way: Way) {
     let (name, proxy) = match way {
         Way::Directly => ("direct", None),
         Way::Plain => {
             let pool = "{ mode = \"session\", max = 50, wait = \"5s\" }";
-            ("plain", Some(start(Setup::single(&pair.primary).pool(pool))))
+            ("plain", Some(Tidegate::start(by_tls(Setup::single(&pair.primary).pool(pool)))))
         }
         Way::Pooled => {
             // Fewer connections than some of the clients open.
             let pool = "{ mode = \"transaction\", max = 4, wait = \"5s\" }";
-            ("pooled", Some(start(Setup::pair(pair).account().pool(pool))))
+            let setup = by_tls(Setup::pair(pair).account().pool(pool));
+            ("pooled", Some(with_all_plugins(setup, "2s")))
         }
     };
     let database = format!("{client}_{name}");
     let port = proxy.as_ref().map_or_else(|| pair.primary.port(), Tidegate::port);
     let login = Login::app(port, pair.database(&database));
+    pair.wait_for_replica();
     tour(Login { tls: !matches!(way, Way::Plain), ..login });
 }
 
 /// Servers are reached by TLS in any case.
-fn start(setup: Setup) -> Tidegate {
+fn by_tls(setup: Setup) -> Setup {
     let ca = Certificates::shared().ca();
-    Tidegate::start(setup.server_tls("verify-full", Some(&ca)).client_tls("prefer"))
+    setup.server_tls("verify-full", Some(&ca)).client_tls("prefer")
 }
 
+/// Makes tests of each client, one for each way: `tours!(pair; client client …)`.
 macro_rules! tours {
-    ($($client:ident)*) => {$(
+    ($pair:expr; $($client:ident)*) => {$(
         mod $client {
-            use super::{Way, super::tours::$client, take};
+            use $crate::postgres::clients::{Way, take};
+            use $crate::postgres::tours::$client;
 
             #[test]
             fn directly() {
-                take(stringify!($client), $client, Way::Directly);
+                take($pair, stringify!($client), $client, Way::Directly);
             }
 
             #[test]
             fn in_session_mode() {
-                take(stringify!($client), $client, Way::Plain);
+                take($pair, stringify!($client), $client, Way::Plain);
             }
 
             #[test]
             fn in_transaction_mode() {
-                take(stringify!($client), $client, Way::Pooled);
+                take($pair, stringify!($client), $client, Way::Pooled);
             }
         }
     )*};
 }
+#[cfg(feature = "postgres18")]
+pub(crate) use tours;
 
 tours! {
+    tidegate_tests::PostgresPair::shared();
     psql
     pgbench
     pg_dump

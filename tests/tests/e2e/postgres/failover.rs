@@ -10,7 +10,7 @@ use super::support::{assert_unharmed, connect, run};
 use crate::routing::router_config;
 
 /// Every sample plugin in front of a primary and its replica.
-pub(crate) fn with_all_plugins(setup: Setup) -> Tidegate {
+pub(crate) fn with_all_plugins(setup: Setup, sticky: &str) -> Tidegate {
     let deadline = "deadline = \"2s\"\n";
     let rules = "[[config.rules]]\nrule_id = 1\nmatch_pattern = '^insert'\nlog = true\n";
     let setup = setup
@@ -18,7 +18,7 @@ pub(crate) fn with_all_plugins(setup: Setup) -> Tidegate {
         .sidecar("10-trace-id", &format!("{deadline}[config]\ngenerate = true\n"))
         .sidecar("20-user-router", &format!("{deadline}{}", router_config()))
         .sidecar("30-query-rules", &format!("{deadline}[config]\n{rules}"))
-        .sidecar("40-read-write-split", &split_config("0s", ""));
+        .sidecar("40-read-write-split", &split_config(sticky, ""));
     let plugins = [
         ("10-trace-id", "trace-id"),
         ("20-user-router", "user-router"),
@@ -31,7 +31,7 @@ pub(crate) fn with_all_plugins(setup: Setup) -> Tidegate {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_promoted_for_a_dead_primary_takes_the_writes() {
     let mut pair = PostgresPair::start();
-    let tidegate = with_all_plugins(Setup::discovering(&pair).pool(TRANSACTION));
+    let tidegate = with_all_plugins(Setup::discovering(&pair).pool(TRANSACTION), "0s");
     let works = [Work::Insert, Work::Execute, Work::Transaction, Work::Read].repeat(3);
     let load = Load::start(&tidegate, &works).await;
     load.progress(25);

@@ -264,7 +264,8 @@ async fn notifications(login: Login<'_>, client: &Client) {
 async fn cancellation(login: Login<'_>, client: &Client) {
     let other = try_connect(login).await.unwrap();
     let marker = format!("select pg_sleep(61) /* rust {} */", login.database);
-    let busy = "select count(*) from pg_stat_activity where query = $1 and state = 'active'";
+    let busy = "/* tidegate: route=primary */ select count(*) from pg_stat_activity \
+                where starts_with(query, $1) and state = 'active'";
     let cancel = async {
         while other.query_one(busy, &[&marker]).await.unwrap().get::<_, i64>(0) == 0 {
             tokio::task::yield_now().await;
