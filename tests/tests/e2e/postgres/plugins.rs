@@ -279,3 +279,23 @@ async fn plugins_are_swapped_under_load_without_a_failed_statement() {
     }
     assert_unharmed(&tidegate).await;
 }
+
+#[tokio::test]
+async fn a_mirrored_statement_is_carried_out_again_with_the_settings_of_its_session() {
+    let pair = PostgresPair::shared();
+    let database = pair.database("mirrored");
+    pair.primary.execute(&format!(
+        "\\connect {database}\ncreate table t (name text); grant all on t to app"
+    ));
+    let primary = format!("{UPSTREAM}/primary");
+    let config = format!("target = \"{primary}\"\nscope = \"session\"\nmirror = \"{primary}\"");
+    let tidegate = with_plugin("reuse", &format!("[config]\n{config}\n"));
+    let client = connect(&tidegate, database).await;
+    run(&client, "set myapp.name = 'mine'").await;
+    run(&client, "insert into t values (current_setting('myapp.name'))").await;
+    let arrived = format!("\\connect {database}\nselect string_agg(name, ',') from t");
+    wait_for("the copy to arrive", || {
+        (pair.primary.query(&arrived).trim() == "mine,mine").then_some(())
+    });
+    assert_unharmed(&tidegate).await;
+}

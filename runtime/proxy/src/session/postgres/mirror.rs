@@ -29,13 +29,13 @@ impl Session {
                 Ok(leased) => leased,
                 Err(error) => return debug!(session, "not mirrored: {error}"),
             };
-            let connection = leased.connection();
-            let missed = settings.missed_by(&connection.heard);
-            let sent = missed.map_or_else(|| text.clone(), |missed| format!("{missed}; {text}"));
-            connection.heard = settings;
-            match connection.query(&sent).await {
+            let outcome = match leased.bring(&settings).await {
+                Ok(Ok(())) => leased.connection().query(&text).await.map(drop),
+                other => other.map(drop),
+            };
+            match outcome {
                 // Whatever it has left there, nobody has asked for.
-                Ok(_) => leased.give_back_reset(),
+                Ok(()) => leased.give_back_reset(),
                 Err(error) => debug!(session, "a mirrored statement was lost: {error}"),
             }
         });

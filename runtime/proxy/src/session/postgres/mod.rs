@@ -115,8 +115,7 @@ pub(crate) struct Session {
     /// What this transaction has pinned, and what it has given up, unless it is undone.
     pinned: Vec<pins::Pin>,
     unpinned: Vec<pins::Pin>,
-    /// The client has said all that it will.
-    /// It is given so long to take the answers.
+    /// The client has said all that it will, and is given so long to take the answers.
     client_left: Option<Instant>,
 }
 
